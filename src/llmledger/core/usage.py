@@ -1,0 +1,199 @@
+"""Usage: what a request consumed, and the one registry of units that names every billed quantity.
+
+Usage is *inclusive, with subsets*: `input_tokens` counts all input and `cache_read_tokens` is a part of it, `output_tokens`
+counts all output and `reasoning_tokens` is a part of it, as in the OpenTelemetry GenAI conventions. Zero means none was used,
+None means that nobody told us. Dialects convert every wire format to this; pricing takes it apart again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Self, TypeAlias
+
+Quantity: TypeAlias = int | Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One billed quantity: its name, the unit it is a part of, and how a price for it is written."""
+
+    name: str
+    """Field of `Usage`, column of the ledger and JSON key."""
+    code: str
+    """Short stable name used inside stored components."""
+    price_key: str
+    """Key of a rate in a price table; a bare token price is USD per 1M, every other says its scale."""
+    per: int
+    """How many of the unit one price buys."""
+    parent: str | None = None
+    """The unit this one is counted inside, if any. A part without a price is charged as its parent."""
+    column: bool = False
+    """Whether the ledger has a column of its own for it; the rest share one JSON column."""
+
+
+M = 1_000_000
+K = 1_000
+
+UNITS: tuple[Unit, ...] = (
+    Unit("input_tokens", "i", "input", M, column=True),
+    Unit("cache_read_tokens", "cr", "cache_read", M, "input_tokens", column=True),
+    Unit("cache_write_tokens", "cw", "cache_write", M, "input_tokens", column=True),
+    Unit("cache_write_1h_tokens", "cw1", "cache_write_1h", M, "cache_write_tokens", column=True),
+    Unit("cache_write_12h_tokens", "cw12", "cache_write_12h", M, "cache_write_tokens", column=True),
+    Unit("input_audio_tokens", "ia", "input_audio", M, "input_tokens", column=True),
+    Unit("input_image_tokens", "ii", "input_image", M, "input_tokens", column=True),
+    Unit("output_tokens", "o", "output", M, column=True),
+    Unit("reasoning_tokens", "r", "reasoning", M, "output_tokens", column=True),
+    Unit("output_audio_tokens", "oa", "output_audio", M, "output_tokens", column=True),
+    Unit("output_image_tokens", "oi", "output_image", M, "output_tokens", column=True),
+    Unit("web_searches", "ws", "per_1k_web_searches", K, column=True),
+    Unit("input_video_tokens", "iv", "input_video", M, "input_tokens"),
+    Unit("cache_read_audio_tokens", "cra", "cache_read_audio", M, "cache_read_tokens"),
+    Unit("cache_read_image_tokens", "cri", "cache_read_image", M, "cache_read_tokens"),
+    Unit("output_video_tokens", "ov", "output_video", M, "output_tokens"),
+    Unit("citation_tokens", "ct", "citation", M, "output_tokens"),
+    Unit("billed_requests", "rq", "per_1k_requests", K),
+    Unit("storage_searches", "ss", "per_1k_storage_searches", K),
+    Unit("maps_searches", "ms", "per_1k_maps_searches", K),
+    Unit("code_sessions", "cs", "per_1k_code_sessions", K),
+    Unit("tool_calls", "tc", "per_1k_tool_calls", K),
+    Unit("text_messages", "tm", "per_1k_text_messages", K),
+    Unit("images", "im", "per_1k_images", K),
+    Unit("output_images", "oim", "per_1k_output_images", K),
+    Unit("input_pixels", "ip", "per_1m_input_pixels", M),
+    Unit("output_pixels", "op", "per_1m_output_pixels", M),
+    Unit("audio_seconds", "as", "per_hour_audio", 3600),
+    Unit("input_audio_seconds", "ias", "per_hour_input_audio", 3600),
+    Unit("output_audio_seconds", "oas", "per_hour_output_audio", 3600),
+    Unit("video_seconds", "vs", "per_hour_video", 3600),
+    Unit("compute_seconds", "cps", "per_hour_compute", 3600),
+    Unit("characters", "ch", "per_1m_characters", M),
+    Unit("output_characters", "och", "per_1m_output_characters", M),
+    Unit("document_pages", "dp", "per_1k_pages", K),
+    Unit("annotated_pages", "ap", "per_1k_annotated_pages", K),
+    Unit("search_units", "su", "per_1k_search_units", K),
+)
+"""Every unit that a price table may price or a response may report, parents before their parts."""
+
+UNIT_BY_NAME: Mapping[str, Unit] = {unit.name: unit for unit in UNITS}
+UNIT_BY_CODE: Mapping[str, Unit] = {unit.code: unit for unit in UNITS}
+UNIT_BY_PRICE_KEY: Mapping[str, Unit] = {unit.price_key: unit for unit in UNITS}
+COLUMN_UNITS: tuple[Unit, ...] = tuple(unit for unit in UNITS if unit.column)
+RARE_UNITS: tuple[Unit, ...] = tuple(unit for unit in UNITS if not unit.column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one request consumed, inclusive with subsets; zero is none, None is not told.
+
+    Token counts and counted things are integers; durations may be `Decimal` seconds.
+    """
+
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    cache_write_12h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
+    input_video_tokens: int | None = None
+    cache_read_audio_tokens: int | None = None
+    cache_read_image_tokens: int | None = None
+    output_video_tokens: int | None = None
+    citation_tokens: int | None = None
+    billed_requests: int | None = None
+    storage_searches: int | None = None
+    maps_searches: int | None = None
+    code_sessions: int | None = None
+    tool_calls: int | None = None
+    text_messages: int | None = None
+    images: int | None = None
+    output_images: int | None = None
+    input_pixels: int | None = None
+    output_pixels: int | None = None
+    audio_seconds: Quantity | None = None
+    input_audio_seconds: Quantity | None = None
+    output_audio_seconds: Quantity | None = None
+    video_seconds: Quantity | None = None
+    compute_seconds: Quantity | None = None
+    characters: int | None = None
+    output_characters: int | None = None
+    document_pages: int | None = None
+    annotated_pages: int | None = None
+    search_units: int | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything at all was reported."""
+        return any(getattr(self, name) is not None for name in _NAMES)
+
+    @property
+    def total_tokens(self) -> int | None:
+        """All input plus all output, or None when neither was told."""
+        if self.input_tokens is None and self.output_tokens is None:
+            return None
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    def told(self) -> dict[str, Quantity]:
+        """The quantities that were reported, zeros included, in the registry's order."""
+        pairs = ((name, getattr(self, name)) for name in _NAMES)
+        return {name: value for name, value in pairs if value is not None}
+
+    def __iter__(self) -> Iterator[tuple[str, Quantity | None]]:
+        """Every unit by name with its quantity, in the registry's order."""
+        return ((name, getattr(self, name)) for name in _NAMES)
+
+    def __add__(self, other: Self) -> Self:
+        """Add unit by unit; what neither side told stays untold."""
+        return type(self)(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _NAMES})
+
+
+_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Usage))
+
+
+def _sum(left: Quantity | None, right: Quantity | None) -> Quantity | None:
+    if left is None:
+        return right
+    return left if right is None else left + right
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """A usage taken apart into disjoint quantities, and the parts that were larger than their whole."""
+
+    quantities: Mapping[str, Quantity]
+    overfull: tuple[str, ...] = ()
+
+
+def leaves(usage: Usage, units: frozenset[str] | None = None) -> Leaves:
+    """Take a usage apart into disjoint quantities: every unit less the parts that count for themselves.
+
+    `units` names those that count for themselves (a rate passes the ones it prices); by default all do. A part not in
+    `units` stays inside its nearest ancestor. A part larger than what is left of its whole leaves that whole with zero, never
+    less, and the whole is named in `overfull`. Quantities of zero are kept when they were told.
+    """
+    told = usage.told()
+    counted = [unit for unit in UNITS if unit.name in told and (units is None or unit.name in units)]
+    rest: dict[str, Quantity] = {unit.name: told[unit.name] for unit in counted}
+    overfull: list[str] = []
+    for unit in counted:
+        whole = _nearest_counted(unit, rest)
+        if whole is not None:
+            rest[whole] -= told[unit.name]
+    for name, quantity in rest.items():
+        if quantity < 0:
+            rest[name] = 0
+            overfull.append(name)
+    return Leaves(rest, tuple(overfull))
+
+
+def _nearest_counted(unit: Unit, counted: Mapping[str, Quantity]) -> str | None:
+    parent = unit.parent
+    while parent is not None and parent not in counted:
+        parent = UNIT_BY_NAME[parent].parent
+    return parent

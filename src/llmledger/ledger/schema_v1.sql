@@ -1,0 +1,208 @@
+-- The ledger, schema 1, on one page. Migration 1 executes this file.
+--
+-- Units: *_ms is milliseconds (a time is Unix milliseconds UTC, a duration is a length); *_nanousd is integer 1e-9 USD;
+-- *_tokens and other usage are counts, inclusive with subsets (cache_read_tokens is a part of input_tokens).
+-- NULL is unknown, never zero. Rows of requests, adjustments, seen, rates and price_versions are immutable: triggers
+-- refuse UPDATE always and DELETE outside retention. Every table is STRICT, so no type slips in through a side door.
+
+-- Who the ledger is, and single facts about it: ledger_id (spools are keyed by it), home_zone (fixed when it is made, the
+-- day cube is kept in it), created_ms, rolled_request and rolled_adjustment (watermarks of the roll-ups), retention
+-- (present only inside a prune's transaction).
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Dictionaries: each distinct value once, rows point to it. They keep a row small, and make one cube of all
+-- single-valued dimensions possible with three integers as its key.
+CREATE TABLE models (            -- what was asked for and from whom: `provider/model` in flags and reports
+  id       INTEGER PRIMARY KEY,
+  provider TEXT NOT NULL,
+  model    TEXT NOT NULL,        -- '' when the request did not say
+  UNIQUE (provider, model)
+) STRICT;
+CREATE TABLE attributions (      -- for whom and from where; erasing a person edits this table and nothing else
+  id        INTEGER PRIMARY KEY,
+  digest    BLOB NOT NULL UNIQUE, -- 16 bytes over the eight values, since NULLs never collide in a UNIQUE
+  client TEXT, user TEXT, team TEXT, project TEXT, operation TEXT, app TEXT,
+  key    TEXT,                   -- fingerprint of the API key, never the key
+  host   TEXT
+) STRICT;
+CREATE TABLE traits (            -- how a request came and ended: few distinct sets, long words
+  id            INTEGER PRIMARY KEY,
+  source        TEXT NOT NULL,   -- run, proxy, api, import:<tool>
+  dialect       TEXT NOT NULL,   -- wire format, or none
+  endpoint      TEXT NOT NULL,
+  status        TEXT NOT NULL CHECK (status IN ('completed', 'failed', 'cancelled', 'interrupted')),
+  billing       TEXT NOT NULL CHECK (billing IN ('api', 'subscription', 'local', 'unknown')),
+  cost_source   TEXT NOT NULL CHECK (cost_source IN ('computed', 'reported', 'cache', 'not_billed', 'default', 'none')),
+  usage_quality TEXT NOT NULL CHECK (usage_quality IN ('exact', 'partial', 'estimated', 'missing')),
+  UNIQUE (source, dialect, endpoint, status, billing, cost_source, usage_quality)
+) STRICT;
+CREATE TABLE price_versions (    -- date version + content hash of a price table that priced something
+  id      INTEGER PRIMARY KEY,
+  version TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE rates (             -- every rate that ever priced a row, verbatim: a row explains itself without the files
+  id      INTEGER PRIMARY KEY,
+  digest  BLOB NOT NULL UNIQUE,  -- 16 bytes over name and body
+  name    TEXT NOT NULL,         -- provider/model@from#mode
+  body    TEXT NOT NULL          -- JSON, prices as decimal text
+) STRICT;
+
+-- Begun, not finished. Committed before the first byte goes upstream; deleted by the finish, in one transaction with
+-- the row. The bounds stand here because the ledger stores costs and never computes one: recovery needs them.
+CREATE TABLE inflight (
+  request_id BLOB PRIMARY KEY,   -- ours, UUIDv7, 16 bytes
+  owner      TEXT NOT NULL,      -- owners/<owner>.lock is held while the process lives
+  started_ms INTEGER NOT NULL,
+  begun      TEXT NOT NULL       -- JSON of the whole Begun value: model, attribution, estimate and its cost bounds
+) STRICT, WITHOUT ROWID;
+
+-- One row per request that went upstream through us.
+CREATE TABLE requests (
+  id                  INTEGER PRIMARY KEY AUTOINCREMENT, -- commit order, never reused: roll-ups read above a watermark
+  request_id          BLOB NOT NULL,                     -- ours, UUIDv7, 16 bytes; unique through `seen`
+  started_ms          INTEGER NOT NULL,
+  model_id            INTEGER NOT NULL REFERENCES models,
+  attribution_id      INTEGER NOT NULL REFERENCES attributions,
+  trait_id            INTEGER NOT NULL REFERENCES traits,
+  served_model        TEXT,                              -- only if the response names another model
+  session TEXT, branch TEXT, tags TEXT,                  -- many-valued or endless: on the row, not in the cube; tags is JSON
+  provider_request_id TEXT,                              -- attributes, never keys: providers repeat and omit them
+  client_request_id   TEXT,                              -- joins an SDK's own retries
+  http_status INTEGER, error_type TEXT, error_message TEXT, -- bounded, secrets and prompt text removed
+  finish_reason       TEXT,
+  attempts            INTEGER NOT NULL,
+  cache_hit           INTEGER NOT NULL,                  -- 1: answered from a cache of ours
+  latency_ms          INTEGER,                           -- begin to end, with backoff
+  first_token_ms      INTEGER,
+  timeline            TEXT,                              -- `event:ms` separated by spaces
+  estimated_input_tokens INTEGER, max_output_tokens INTEGER, -- known before it was sent: estimates learn from them
+  input_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER, cache_write_1h_tokens INTEGER,
+  cache_write_12h_tokens INTEGER, input_audio_tokens INTEGER, input_image_tokens INTEGER, output_tokens INTEGER,
+  reasoning_tokens INTEGER, output_audio_tokens INTEGER, output_image_tokens INTEGER, web_searches INTEGER,
+  other_usage         TEXT,                              -- JSON: rare units by name; durations as decimal text
+  raw_usage           TEXT,                              -- JSON: the provider's usage object, when it says more than the columns
+  flags               TEXT,                              -- named rules applied and oddities, separated by spaces
+  price_context       TEXT,                              -- JSON: tier, geo, speed, batch as served
+  parts               TEXT,                              -- JSON: when several models or attempts were billed; the row is their sum
+  cost_nanousd        INTEGER,                           -- what counts; NULL is unpriced
+  cost_high_nanousd   INTEGER,                           -- upper bound beside an estimate
+  computed_cost_nanousd INTEGER, reported_cost_nanousd INTEGER, -- both kept; the reported one wins
+  components          TEXT,                              -- JSON: unit code to [quantity, nano-USD]; they sum to the computed cost
+  unpriced_units      TEXT,                              -- reported units without any price, separated by spaces
+  price_version_id    INTEGER REFERENCES price_versions,
+  rate_id             INTEGER REFERENCES rates
+) STRICT;
+CREATE INDEX requests_started ON requests (started_ms);
+CREATE INDEX requests_tail ON requests (substr(request_id, 13)); -- short ids as people type them: the last 8 digits
+CREATE INDEX requests_provider_id ON requests (provider_request_id) WHERE provider_request_id IS NOT NULL; -- the match ladder's first rung
+CREATE INDEX requests_attribution ON requests (attribution_id, started_ms); -- `--user ada` on ten million rows
+
+-- Appended corrections. Each is a signed copy of every measure that reports sum, in the dimensions where it counts: moving a
+-- request is one negative and one positive entry. No foreign key to requests: they outlive them.
+CREATE TABLE adjustments (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind           TEXT NOT NULL CHECK (kind IN ('reprice', 'late', 'snapshot', 'duplicate', 'assign', 'reconcile', 'reversal')),
+  cause          TEXT NOT NULL UNIQUE, -- why exactly once: the same cause can never be booked twice
+  request_id     BLOB,                 -- the request it corrects, if one
+  effective_ms   INTEGER NOT NULL,     -- the time it counts at (the request's start)
+  booked_ms      INTEGER NOT NULL,
+  reason         TEXT NOT NULL,
+  model_id       INTEGER NOT NULL REFERENCES models,
+  attribution_id INTEGER NOT NULL REFERENCES attributions,
+  trait_id       INTEGER NOT NULL REFERENCES traits,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, estimated INTEGER NOT NULL, untold INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL, cache_write_12h_tokens INTEGER NOT NULL, input_audio_tokens INTEGER NOT NULL,
+  input_image_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+  output_audio_tokens INTEGER NOT NULL, output_image_tokens INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+  other_usage    TEXT,
+  cost_nanousd   INTEGER NOT NULL,
+  components     TEXT,                 -- JSON, as in requests: what the new cost is made of
+  price_version_id INTEGER REFERENCES price_versions,
+  rate_id        INTEGER REFERENCES rates
+) STRICT;
+CREATE INDEX adjustments_effective ON adjustments (effective_ms);
+CREATE INDEX adjustments_request ON adjustments (request_id) WHERE request_id IS NOT NULL;
+
+-- Every request id and every importer's source key ever recorded. Written in the transaction of the row; survives prune, so a
+-- re-import or a late finish cannot double.
+CREATE TABLE seen (
+  key          BLOB PRIMARY KEY,   -- 16 bytes: the request id itself, or a hash of a source key
+  row          INTEGER NOT NULL,   -- requests.id it belongs to: finds a request without a second index
+  status       INTEGER NOT NULL,   -- 0 completed, 1 failed, 2 cancelled, 3 interrupted; +8 for a source key
+  cost_nanousd INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Roll-ups: derived from requests and adjustments above the watermarks, in chunks, by whoever reads or prunes next.
+CREATE TABLE rollup_days (         -- the joint cube of all single-valued dimensions
+  zone INTEGER NOT NULL,           -- 0 UTC, 1 the ledger's home zone
+  day  INTEGER NOT NULL,           -- days since 1970-01-01 in that zone
+  model_id INTEGER NOT NULL, attribution_id INTEGER NOT NULL, trait_id INTEGER NOT NULL,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, estimated INTEGER NOT NULL, untold INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL, cache_write_12h_tokens INTEGER NOT NULL, input_audio_tokens INTEGER NOT NULL,
+  input_image_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+  output_audio_tokens INTEGER NOT NULL, output_image_tokens INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+  cost_nanousd INTEGER NOT NULL, reconciled_nanousd INTEGER NOT NULL,
+  PRIMARY KEY (zone, day, model_id, attribution_id, trait_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup_quarters (     -- quarter-hours fit every zone on earth; only per provider and model, and how it is paid
+  grain   INTEGER NOT NULL,        -- 900 or 3600 seconds
+  slot    INTEGER NOT NULL,        -- Unix seconds / grain
+  model_id INTEGER NOT NULL, billing TEXT NOT NULL,
+  requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, estimated INTEGER NOT NULL, untold INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL, cache_write_12h_tokens INTEGER NOT NULL, input_audio_tokens INTEGER NOT NULL,
+  input_image_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+  output_audio_tokens INTEGER NOT NULL, output_image_tokens INTEGER NOT NULL, web_searches INTEGER NOT NULL,
+  cost_nanousd INTEGER NOT NULL, reconciled_nanousd INTEGER NOT NULL,
+  PRIMARY KEY (grain, slot, model_id, billing)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup_sketches (     -- mergeable latency sketches; percentiles at other grains come from rows, else they are null
+  zone INTEGER NOT NULL, day INTEGER NOT NULL, model_id INTEGER NOT NULL,
+  latency BLOB NOT NULL, first_token BLOB NOT NULL,
+  PRIMARY KEY (zone, day, model_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup_units (        -- rare units, so that pruning loses none of them
+  zone INTEGER NOT NULL, day INTEGER NOT NULL, model_id INTEGER NOT NULL, attribution_id INTEGER NOT NULL, trait_id INTEGER NOT NULL,
+  unit TEXT NOT NULL,
+  micro_quantity INTEGER NOT NULL, -- millionths: durations keep six decimals
+  PRIMARY KEY (zone, day, model_id, attribution_id, trait_id, unit)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE prunings (            -- receipts: what was removed, what was kept, where the archive is
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  pruned_ms INTEGER NOT NULL, what TEXT NOT NULL, before_ms INTEGER NOT NULL,
+  requests INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL,
+  archive_name TEXT, archive_sha256 TEXT, receipt TEXT NOT NULL
+) STRICT;
+
+-- Invoices: kept by content hash, their lines, what was matched with what, and which periods are settled.
+CREATE TABLE statements (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sha256 TEXT NOT NULL UNIQUE, format TEXT NOT NULL, provider TEXT NOT NULL, name TEXT NOT NULL,
+  since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, timezone TEXT NOT NULL, currency TEXT NOT NULL,
+  total TEXT,                      -- decimal text as billed
+  recorded_ms INTEGER NOT NULL, undone_ms INTEGER, verdict TEXT NOT NULL -- JSON: classes and amounts
+) STRICT;
+CREATE TABLE statement_lines (
+  statement_id INTEGER NOT NULL REFERENCES statements, line INTEGER NOT NULL,
+  since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, model TEXT, unit TEXT,
+  quantity TEXT, amount TEXT,      -- decimal text, as billed
+  provider_request_id TEXT, key TEXT, body TEXT NOT NULL, -- JSON: the line's own columns
+  PRIMARY KEY (statement_id, line)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE clearings (           -- what a statement line was matched with: a request, or a whole day and model
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  statement_id INTEGER NOT NULL REFERENCES statements, line INTEGER,
+  request_id BLOB, model_id INTEGER, since_ms INTEGER, until_ms INTEGER,
+  class TEXT NOT NULL, difference TEXT NOT NULL, adjustment_id INTEGER
+) STRICT;
+CREATE INDEX clearings_request ON clearings (request_id) WHERE request_id IS NOT NULL;
+
+-- Prompt and response text, only when it was asked for.
+CREATE TABLE contents (
+  request_id BLOB PRIMARY KEY, started_ms INTEGER NOT NULL, prompt TEXT, response TEXT
+) STRICT, WITHOUT ROWID;
