@@ -85,8 +85,6 @@ def components_json(components: tuple[Component, ...]) -> dict[str, list[int | s
 def components_from_json(stored: Mapping[str, list[int | str]]) -> tuple[Component, ...]:
     """Read components back from their stored form."""
     return tuple(
-        Component(
-            UNIT_BY_CODE[code].name, quantity if isinstance(quantity, int) else Decimal(quantity), int(nanousd)
-        )
+        Component(UNIT_BY_CODE[code].name, quantity if isinstance(quantity, int) else Decimal(quantity), int(nanousd))
         for code, (quantity, nanousd) in stored.items()
     )

@@ -121,7 +121,7 @@ class Charged:
     computed_nanousd: int | None = None
     reported_nanousd: int | None = None
     components: tuple[Component, ...] = ()
-    """Sum to `cost_nanousd` when it was computed."""
+    """Sum to `cost_nanousd`, also when that is the provider's word: it is then shared out in their proportion."""
     unpriced_units: tuple[str, ...] = ()
     rate_id: str | None = None
     rate: Mapping[str, object] | None = None

@@ -8,7 +8,7 @@ None means that nobody told us. Dialects convert every wire format to this; pric
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 Quantity: TypeAlias = int | Decimal
 
@@ -150,7 +150,8 @@ class Usage:
 
     def __add__(self, other: Self) -> Self:
         """Add unit by unit; what neither side told stays untold."""
-        return type(self)(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _NAMES})
+        sums: dict[str, Any] = {name: _sum(getattr(self, name), getattr(other, name)) for name in _NAMES}
+        return type(self)(**sums)
 
 
 _NAMES: tuple[str, ...] = tuple(field.name for field in fields(Usage))

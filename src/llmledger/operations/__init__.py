@@ -1,0 +1,1 @@
+"""One verb per file: each takes values, returns a frozen result, and never prints."""
