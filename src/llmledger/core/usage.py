@@ -75,10 +75,27 @@ UNITS: tuple[Unit, ...] = (
 )
 """Every unit that a price table may price or a response may report, parents before their parts."""
 
+OVERLAPS: Mapping[str, str] = {
+    "cache_read_audio_tokens": "input_audio_tokens",
+    "cache_read_image_tokens": "input_image_tokens",
+}
+"""Units that are a part of a second unit beside their parent: a cached audio token is audio and cached."""
+
 UNIT_BY_NAME: Mapping[str, Unit] = {unit.name: unit for unit in UNITS}
+
+
+def _wholes(unit: Unit) -> Iterator[str]:
+    for whole in (unit.parent, OVERLAPS.get(unit.name)):
+        if whole is not None:
+            yield whole
+            yield from _wholes(UNIT_BY_NAME[whole])
+
+
 UNIT_BY_CODE: Mapping[str, Unit] = {unit.code: unit for unit in UNITS}
 UNIT_BY_PRICE_KEY: Mapping[str, Unit] = {unit.price_key: unit for unit in UNITS}
 COLUMN_UNITS: tuple[Unit, ...] = tuple(unit for unit in UNITS if unit.column)
+ANCESTORS: Mapping[str, frozenset[str]] = {unit.name: frozenset(_wholes(unit)) for unit in UNITS}
+"""Every unit that a unit is counted inside, nearest or not, by either parent."""
 RARE_UNITS: tuple[Unit, ...] = tuple(unit for unit in UNITS if not unit.column)
 
 
@@ -179,13 +196,12 @@ def leaves(usage: Usage, units: frozenset[str] | None = None) -> Leaves:
     less, and the whole is named in `overfull`. Quantities of zero are kept when they were told.
     """
     told = usage.told()
-    counted = [unit for unit in UNITS if unit.name in told and (units is None or unit.name in units)]
+    counted = [UNIT_BY_NAME[name] for name in told if units is None or name in units]
     rest: dict[str, Quantity] = {unit.name: told[unit.name] for unit in counted}
     overfull: list[str] = []
     for unit in counted:
-        whole = _nearest_counted(unit, rest)
-        if whole is not None:
-            rest[whole] -= told[unit.name]
+        for whole, sign in _deductions(unit, rest):
+            rest[whole] -= sign * told[unit.name]
     for name, quantity in rest.items():
         if quantity < 0:
             rest[name] = 0
@@ -193,8 +209,29 @@ def leaves(usage: Usage, units: frozenset[str] | None = None) -> Leaves:
     return Leaves(rest, tuple(overfull))
 
 
-def _nearest_counted(unit: Unit, counted: Mapping[str, Quantity]) -> str | None:
-    parent = unit.parent
-    while parent is not None and parent not in counted:
-        parent = UNIT_BY_NAME[parent].parent
-    return parent
+def _deductions(unit: Unit, counted: Mapping[str, Quantity]) -> Iterator[tuple[str, int]]:
+    """The counted wholes that a part is taken out of; -1 gives back to a whole that two others took it from."""
+    whole = _nearest_counted(unit.parent, counted)
+    if unit.name not in OVERLAPS:
+        if whole is not None:
+            yield whole, 1
+        return
+    other = _nearest_counted(OVERLAPS[unit.name], counted)
+    if whole is None or other is None or whole in ANCESTORS[other] or whole == other:
+        whole, other = other if other is not None else whole, None
+    elif other in ANCESTORS[whole]:
+        other = None
+    if whole is None:
+        return
+    yield whole, 1
+    if other is not None:
+        yield other, 1
+        shared = _nearest_counted(UNIT_BY_NAME[whole].parent, counted)
+        if shared is not None:
+            yield shared, -1
+
+
+def _nearest_counted(name: str | None, counted: Mapping[str, Quantity]) -> str | None:
+    while name is not None and name not in counted:
+        name = UNIT_BY_NAME[name].parent
+    return name
