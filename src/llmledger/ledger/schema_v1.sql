@@ -2,8 +2,13 @@
 --
 -- Units: *_ms is milliseconds (a time is Unix milliseconds UTC, a duration is a length); *_nanousd is integer 1e-9 USD;
 -- *_tokens and other usage are counts, inclusive with subsets (cache_read_tokens is a part of input_tokens).
--- NULL is unknown, never zero. Rows of requests, adjustments, seen, rates and price_versions are immutable: triggers
--- refuse UPDATE always and DELETE outside retention. Every table is STRICT, so no type slips in through a side door.
+-- NULL is unknown, never zero. Rows of requests, adjustments, seen and of the dictionaries (but attributions and sessions)
+-- are immutable: triggers refuse UPDATE and REPLACE always, DELETE outside retention. Every table is STRICT, so no type slips
+-- in through a side door. Digests are 16 bytes of BLAKE2b over a JSON array of the values, since NULLs never collide in a UNIQUE.
+--
+-- Counts that reports sum, the same in adjustments and roll-ups: `requests` rows net of duplicates; `failed` status is failed or
+-- interrupted; `unpriced` cost is NULL; `estimated` usage_quality is estimated or partial, or cost_source is default;
+-- `untold` neither input nor output tokens are known.
 
 -- Who the ledger is, and single facts about it: ledger_id (spools are keyed by it), home_zone (fixed when it is made, the
 -- day cube is kept in it), created_ms, rolled_request and rolled_adjustment (watermarks of the roll-ups), retention
@@ -13,21 +18,28 @@ CREATE TABLE meta (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Dictionaries: each distinct value once, rows point to it. They keep a row small, and make one cube of all
--- single-valued dimensions possible with three integers as its key.
+-- Dictionaries: each distinct set of values once, rows point to it. They keep a row small, and make one cube of all
+-- single-valued dimensions possible with three integers (model, attribution, trait) as its key.
 CREATE TABLE models (            -- what was asked for and from whom: `provider/model` in flags and reports
   id       INTEGER PRIMARY KEY,
   provider TEXT NOT NULL,
   model    TEXT NOT NULL,        -- '' when the request did not say
   UNIQUE (provider, model)
 ) STRICT;
-CREATE TABLE attributions (      -- for whom and from where; erasing a person edits this table and nothing else
+CREATE TABLE attributions (      -- for whom and from where; erasing a person edits this table and sessions, no row
   id        INTEGER PRIMARY KEY,
-  digest    BLOB NOT NULL UNIQUE, -- 16 bytes over the eight values, since NULLs never collide in a UNIQUE
+  digest    BLOB NOT NULL UNIQUE,
   client TEXT, user TEXT, team TEXT, project TEXT, operation TEXT, app TEXT,
   key    TEXT,                   -- fingerprint of the API key, never the key
   host   TEXT
 ) STRICT;
+CREATE TABLE sessions (          -- many-valued or endless, so not in the cube; one conversation still fills many rows
+  id      INTEGER PRIMARY KEY,
+  digest  BLOB NOT NULL UNIQUE,
+  session TEXT, branch TEXT,
+  tags    TEXT                   -- JSON object, or NULL
+) STRICT;
+CREATE INDEX sessions_session ON sessions (session) WHERE session IS NOT NULL;
 CREATE TABLE traits (            -- how a request came and ended: few distinct sets, long words
   id            INTEGER PRIMARY KEY,
   source        TEXT NOT NULL,   -- run, proxy, api, import:<tool>
@@ -39,13 +51,24 @@ CREATE TABLE traits (            -- how a request came and ended: few distinct s
   usage_quality TEXT NOT NULL CHECK (usage_quality IN ('exact', 'partial', 'estimated', 'missing')),
   UNIQUE (source, dialect, endpoint, status, billing, cost_source, usage_quality)
 ) STRICT;
+CREATE TABLE outcomes (          -- what an answer said about itself: few distinct sets, long words, not in the cube
+  id             INTEGER PRIMARY KEY,
+  digest         BLOB NOT NULL UNIQUE,
+  served_model   TEXT,           -- only if the response names another model
+  http_status    INTEGER,
+  error_type     TEXT,
+  finish_reason  TEXT,
+  price_context  TEXT,           -- JSON object: tier, geo, speed, batch as served
+  flags          TEXT,           -- named rules applied and oddities, separated by spaces
+  unpriced_units TEXT            -- reported units without any price, separated by spaces
+) STRICT;
 CREATE TABLE price_versions (    -- date version + content hash of a price table that priced something
   id      INTEGER PRIMARY KEY,
   version TEXT NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE rates (             -- every rate that ever priced a row, verbatim: a row explains itself without the files
   id      INTEGER PRIMARY KEY,
-  digest  BLOB NOT NULL UNIQUE,  -- 16 bytes over name and body
+  digest  BLOB NOT NULL UNIQUE,  -- over name and body
   name    TEXT NOT NULL,         -- provider/model@from#mode
   body    TEXT NOT NULL          -- JSON, prices as decimal text
 ) STRICT;
@@ -67,44 +90,45 @@ CREATE TABLE requests (
   model_id            INTEGER NOT NULL REFERENCES models,
   attribution_id      INTEGER NOT NULL REFERENCES attributions,
   trait_id            INTEGER NOT NULL REFERENCES traits,
-  served_model        TEXT,                              -- only if the response names another model
-  session TEXT, branch TEXT, tags TEXT,                  -- many-valued or endless: on the row, not in the cube; tags is JSON
+  outcome_id          INTEGER NOT NULL REFERENCES outcomes,
+  session_id          INTEGER REFERENCES sessions,       -- NULL: no session, branch or tags
   provider_request_id TEXT,                              -- attributes, never keys: providers repeat and omit them
   client_request_id   TEXT,                              -- joins an SDK's own retries
-  http_status INTEGER, error_type TEXT, error_message TEXT, -- bounded, secrets and prompt text removed
-  finish_reason       TEXT,
+  error_message       TEXT,                              -- bounded, secrets and prompt text removed
   attempts            INTEGER NOT NULL,
   cache_hit           INTEGER NOT NULL,                  -- 1: answered from a cache of ours
   latency_ms          INTEGER,                           -- begin to end, with backoff
   first_token_ms      INTEGER,
-  timeline            TEXT,                              -- `event:ms` separated by spaces
+  timeline            TEXT,                              -- `event:ms` separated by spaces; NULL: no more than the columns say,
+                                                         -- `attempt:0 first_token:<first_token_ms> end:<latency_ms>`
   estimated_input_tokens INTEGER, max_output_tokens INTEGER, -- known before it was sent: estimates learn from them
   input_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER, cache_write_1h_tokens INTEGER,
   cache_write_12h_tokens INTEGER, input_audio_tokens INTEGER, input_image_tokens INTEGER, output_tokens INTEGER,
   reasoning_tokens INTEGER, output_audio_tokens INTEGER, output_image_tokens INTEGER, web_searches INTEGER,
   other_usage         TEXT,                              -- JSON: rare units by name; durations as decimal text
   raw_usage           TEXT,                              -- JSON: the provider's usage object, when it says more than the columns
-  flags               TEXT,                              -- named rules applied and oddities, separated by spaces
-  price_context       TEXT,                              -- JSON: tier, geo, speed, batch as served
   parts               TEXT,                              -- JSON: when several models or attempts were billed; the row is their sum
   cost_nanousd        INTEGER,                           -- what counts; NULL is unpriced
   cost_high_nanousd   INTEGER,                           -- upper bound beside an estimate
-  computed_cost_nanousd INTEGER, reported_cost_nanousd INTEGER, -- both kept; the reported one wins
+  computed_cost_nanousd INTEGER,                         -- ours, kept beside a reported one; NULL too when it is the cost itself
+  reported_cost_nanousd INTEGER,                         -- the provider's word, which wins
   components          TEXT,                              -- JSON: unit code to [quantity, nano-USD]; they sum to the computed cost
-  unpriced_units      TEXT,                              -- reported units without any price, separated by spaces
   price_version_id    INTEGER REFERENCES price_versions,
   rate_id             INTEGER REFERENCES rates
 ) STRICT;
 CREATE INDEX requests_started ON requests (started_ms);
 CREATE INDEX requests_tail ON requests (substr(request_id, 13)); -- short ids as people type them: the last 8 digits
-CREATE INDEX requests_provider_id ON requests (provider_request_id) WHERE provider_request_id IS NOT NULL; -- the match ladder's first rung
-CREATE INDEX requests_attribution ON requests (attribution_id, started_ms); -- `--user ada` on ten million rows
+CREATE INDEX requests_provider_id ON requests (substr(provider_request_id, -6)) -- the match ladder's first rung, and the second
+  WHERE provider_request_id IS NOT NULL;                                        -- witness; six bytes narrow it enough
+CREATE INDEX requests_attribution ON requests (attribution_id); -- `log --user ada` on ten million rows; in commit order by itself
 
 -- Appended corrections. Each is a signed copy of every measure that reports sum, in the dimensions where it counts: moving a
--- request is one negative and one positive entry. No foreign key to requests: they outlive them.
+-- request is one negative entry (kind reversal) and one positive. No foreign key to requests: they outlive them. The entry with
+-- requests = 1 and the highest id says where and how its request stands now.
 CREATE TABLE adjustments (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
   kind           TEXT NOT NULL CHECK (kind IN ('reprice', 'late', 'snapshot', 'duplicate', 'assign', 'reconcile', 'reversal')),
+                                       -- charged = all kinds; cost = all but reconcile (whose undoing is again a reconcile)
   cause          TEXT NOT NULL UNIQUE, -- why exactly once: the same cause can never be booked twice
   request_id     BLOB,                 -- the request it corrects, if one
   effective_ms   INTEGER NOT NULL,     -- the time it counts at (the request's start)
@@ -113,6 +137,8 @@ CREATE TABLE adjustments (
   model_id       INTEGER NOT NULL REFERENCES models,
   attribution_id INTEGER NOT NULL REFERENCES attributions,
   trait_id       INTEGER NOT NULL REFERENCES traits,
+  outcome_id     INTEGER REFERENCES outcomes, session_id INTEGER REFERENCES sessions,
+  provider_request_id TEXT,            -- what a late finish brought
   requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, estimated INTEGER NOT NULL, untold INTEGER NOT NULL,
   input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
   cache_write_1h_tokens INTEGER NOT NULL, cache_write_12h_tokens INTEGER NOT NULL, input_audio_tokens INTEGER NOT NULL,
@@ -120,9 +146,10 @@ CREATE TABLE adjustments (
   output_audio_tokens INTEGER NOT NULL, output_image_tokens INTEGER NOT NULL, web_searches INTEGER NOT NULL,
   other_usage    TEXT,
   cost_nanousd   INTEGER NOT NULL,
-  components     TEXT,                 -- JSON, as in requests: what the new cost is made of
+  components     TEXT,                 -- JSON, as in requests, signed; their sum is this entry's computed cost
   price_version_id INTEGER REFERENCES price_versions,
-  rate_id        INTEGER REFERENCES rates
+  rate_id        INTEGER REFERENCES rates,
+  detail         TEXT                  -- JSON: what else is known and has no measure (latency_ms, raw_usage, evidence ...)
 ) STRICT;
 CREATE INDEX adjustments_effective ON adjustments (effective_ms);
 CREATE INDEX adjustments_request ON adjustments (request_id) WHERE request_id IS NOT NULL;
@@ -131,8 +158,8 @@ CREATE INDEX adjustments_request ON adjustments (request_id) WHERE request_id IS
 -- re-import or a late finish cannot double.
 CREATE TABLE seen (
   key          BLOB PRIMARY KEY,   -- 16 bytes: the request id itself, or a hash of a source key
-  row          INTEGER NOT NULL,   -- requests.id it belongs to: finds a request without a second index
-  status       INTEGER NOT NULL,   -- 0 completed, 1 failed, 2 cancelled, 3 interrupted; +8 for a source key
+  row          INTEGER NOT NULL,   -- requests.id it belongs to (it may be pruned): finds a request without a second index
+  status       INTEGER NOT NULL,   -- 0 completed, 1 failed, 2 cancelled, 3 interrupted; +8 source key, +16 link of two witnesses
   cost_nanousd INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -185,6 +212,7 @@ CREATE TABLE statements (
   sha256 TEXT NOT NULL UNIQUE, format TEXT NOT NULL, provider TEXT NOT NULL, name TEXT NOT NULL,
   since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, timezone TEXT NOT NULL, currency TEXT NOT NULL,
   total TEXT,                      -- decimal text as billed
+  last_request INTEGER NOT NULL, last_adjustment INTEGER NOT NULL, -- highest ids it was compared with: what is above came later
   recorded_ms INTEGER NOT NULL, undone_ms INTEGER, verdict TEXT NOT NULL -- JSON: classes and amounts
 ) STRICT;
 CREATE TABLE statement_lines (
@@ -206,3 +234,181 @@ CREATE INDEX clearings_request ON clearings (request_id) WHERE request_id IS NOT
 CREATE TABLE contents (
   request_id BLOB PRIMARY KEY, started_ms INTEGER NOT NULL, prompt TEXT, response TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- How far the importers have read. A hint that saves time, never what keeps a record from counting twice (that is `seen`).
+CREATE TABLE import_files (
+  source TEXT NOT NULL, path TEXT NOT NULL,
+  state TEXT NOT NULL,             -- JSON of the importer: file identity, offset ...
+  imported_ms INTEGER NOT NULL,
+  PRIMARY KEY (source, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE import_problems (     -- the quarantine list: where and why, never the line itself
+  source TEXT NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL, reason TEXT NOT NULL, found_ms INTEGER NOT NULL,
+  PRIMARY KEY (source, path, line)
+) STRICT, WITHOUT ROWID;
+
+-- Immutability. A REPLACE deletes without a trigger, so the insert itself is guarded. `requests_no_replace` also makes one
+-- request one row whatever the code above does: its `seen` key is written after the row.
+CREATE TRIGGER requests_no_update BEFORE UPDATE ON requests
+BEGIN SELECT raise(ABORT, 'immutable: requests never change'); END;
+CREATE TRIGGER requests_no_delete BEFORE DELETE ON requests
+WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'retention')
+BEGIN SELECT raise(ABORT, 'immutable: requests are only removed by retention'); END;
+CREATE TRIGGER requests_no_replace BEFORE INSERT ON requests
+WHEN EXISTS (SELECT 1 FROM requests WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM seen WHERE key = NEW.request_id)
+BEGIN SELECT raise(ABORT, 'immutable: requests are never replaced'); END;
+CREATE TRIGGER adjustments_no_update BEFORE UPDATE ON adjustments
+BEGIN SELECT raise(ABORT, 'immutable: adjustments never change'); END;
+CREATE TRIGGER adjustments_no_delete BEFORE DELETE ON adjustments
+WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'retention')
+BEGIN SELECT raise(ABORT, 'immutable: adjustments are only removed by retention'); END;
+CREATE TRIGGER adjustments_no_replace BEFORE INSERT ON adjustments
+WHEN EXISTS (SELECT 1 FROM adjustments WHERE id = NEW.id OR cause = NEW.cause)
+BEGIN SELECT raise(ABORT, 'immutable: adjustments are never replaced'); END;
+CREATE TRIGGER seen_no_update BEFORE UPDATE ON seen
+BEGIN SELECT raise(ABORT, 'immutable: seen keys never change'); END;
+CREATE TRIGGER seen_no_delete BEFORE DELETE ON seen
+BEGIN SELECT raise(ABORT, 'immutable: seen keys are never removed'); END;
+CREATE TRIGGER seen_no_replace BEFORE INSERT ON seen
+WHEN EXISTS (SELECT 1 FROM seen WHERE key = NEW.key)
+BEGIN SELECT raise(ABORT, 'immutable: seen keys are never replaced'); END;
+CREATE TRIGGER models_no_update BEFORE UPDATE ON models
+BEGIN SELECT raise(ABORT, 'immutable: models never change'); END;
+CREATE TRIGGER models_no_delete BEFORE DELETE ON models
+BEGIN SELECT raise(ABORT, 'immutable: models are never removed'); END;
+CREATE TRIGGER models_no_replace BEFORE INSERT ON models
+WHEN EXISTS (SELECT 1 FROM models WHERE id = NEW.id OR (provider = NEW.provider AND model = NEW.model))
+BEGIN SELECT raise(ABORT, 'immutable: models are never replaced'); END;
+CREATE TRIGGER traits_no_update BEFORE UPDATE ON traits
+BEGIN SELECT raise(ABORT, 'immutable: traits never change'); END;
+CREATE TRIGGER traits_no_delete BEFORE DELETE ON traits
+BEGIN SELECT raise(ABORT, 'immutable: traits are never removed'); END;
+CREATE TRIGGER traits_no_replace BEFORE INSERT ON traits
+WHEN EXISTS (SELECT 1 FROM traits WHERE id = NEW.id OR (source, dialect, endpoint, status, billing, cost_source, usage_quality) =
+  (NEW.source, NEW.dialect, NEW.endpoint, NEW.status, NEW.billing, NEW.cost_source, NEW.usage_quality))
+BEGIN SELECT raise(ABORT, 'immutable: traits are never replaced'); END;
+CREATE TRIGGER outcomes_no_update BEFORE UPDATE ON outcomes
+BEGIN SELECT raise(ABORT, 'immutable: outcomes never change'); END;
+CREATE TRIGGER outcomes_no_delete BEFORE DELETE ON outcomes
+BEGIN SELECT raise(ABORT, 'immutable: outcomes are never removed'); END;
+CREATE TRIGGER outcomes_no_replace BEFORE INSERT ON outcomes
+WHEN EXISTS (SELECT 1 FROM outcomes WHERE id = NEW.id OR digest = NEW.digest)
+BEGIN SELECT raise(ABORT, 'immutable: outcomes are never replaced'); END;
+CREATE TRIGGER price_versions_no_update BEFORE UPDATE ON price_versions
+BEGIN SELECT raise(ABORT, 'immutable: price versions never change'); END;
+CREATE TRIGGER price_versions_no_delete BEFORE DELETE ON price_versions
+BEGIN SELECT raise(ABORT, 'immutable: price versions are never removed'); END;
+CREATE TRIGGER price_versions_no_replace BEFORE INSERT ON price_versions
+WHEN EXISTS (SELECT 1 FROM price_versions WHERE id = NEW.id OR version = NEW.version)
+BEGIN SELECT raise(ABORT, 'immutable: price versions are never replaced'); END;
+CREATE TRIGGER rates_no_update BEFORE UPDATE ON rates
+BEGIN SELECT raise(ABORT, 'immutable: rates never change'); END;
+CREATE TRIGGER rates_no_delete BEFORE DELETE ON rates
+BEGIN SELECT raise(ABORT, 'immutable: rates are never removed'); END;
+CREATE TRIGGER rates_no_replace BEFORE INSERT ON rates
+WHEN EXISTS (SELECT 1 FROM rates WHERE id = NEW.id OR digest = NEW.digest)
+BEGIN SELECT raise(ABORT, 'immutable: rates are never replaced'); END;
+
+-- The public contract, for sqlite3, datasette and notebooks: plain names, USD as decimal text, ISO times in UTC. Columns are only
+-- ever added; exact sums are over *_nanousd.
+--
+-- requests_v1: one row per request as it stands now, adjustments applied (but reconcile's). `requests` is 0 for what turned out
+-- to be a duplicate: sum it instead of counting rows.
+CREATE VIEW requests_v1 AS
+WITH moved AS (
+  SELECT request_id, max(iif(requests > 0, id, NULL)) AS standing, sum(requests) AS requests, sum(unpriced) AS unpriced,
+    sum(input_tokens) AS input_tokens,
+    sum(cache_read_tokens) AS cache_read_tokens,
+    sum(cache_write_tokens) AS cache_write_tokens,
+    sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+    sum(cache_write_12h_tokens) AS cache_write_12h_tokens,
+    sum(input_audio_tokens) AS input_audio_tokens,
+    sum(input_image_tokens) AS input_image_tokens,
+    sum(output_tokens) AS output_tokens,
+    sum(reasoning_tokens) AS reasoning_tokens,
+    sum(output_audio_tokens) AS output_audio_tokens,
+    sum(output_image_tokens) AS output_image_tokens,
+    sum(web_searches) AS web_searches,
+    sum(cost_nanousd) AS cost_nanousd, count(*) AS adjustments
+  FROM adjustments WHERE request_id IS NOT NULL AND kind <> 'reconcile' GROUP BY request_id
+), applied AS (
+  SELECT r.*, 1 + coalesce(a.requests, 0) AS net_requests, coalesce(a.adjustments, 0) AS net_adjustments,
+    iif((r.cost_nanousd IS NULL) + coalesce(a.unpriced, 0) > 0, NULL, coalesce(r.cost_nanousd, 0) + coalesce(a.cost_nanousd, 0))
+      AS net_cost,
+    iif(coalesce(a.input_tokens, 0) = 0, r.input_tokens, coalesce(r.input_tokens, 0) + a.input_tokens)
+      AS net_input_tokens,
+    iif(coalesce(a.cache_read_tokens, 0) = 0, r.cache_read_tokens, coalesce(r.cache_read_tokens, 0) + a.cache_read_tokens)
+      AS net_cache_read_tokens,
+    iif(coalesce(a.cache_write_tokens, 0) = 0, r.cache_write_tokens, coalesce(r.cache_write_tokens, 0) + a.cache_write_tokens)
+      AS net_cache_write_tokens,
+    iif(coalesce(a.cache_write_1h_tokens, 0) = 0, r.cache_write_1h_tokens, coalesce(r.cache_write_1h_tokens, 0) + a.cache_write_1h_tokens)
+      AS net_cache_write_1h_tokens,
+    iif(coalesce(a.cache_write_12h_tokens, 0) = 0, r.cache_write_12h_tokens, coalesce(r.cache_write_12h_tokens, 0) + a.cache_write_12h_tokens)
+      AS net_cache_write_12h_tokens,
+    iif(coalesce(a.input_audio_tokens, 0) = 0, r.input_audio_tokens, coalesce(r.input_audio_tokens, 0) + a.input_audio_tokens)
+      AS net_input_audio_tokens,
+    iif(coalesce(a.input_image_tokens, 0) = 0, r.input_image_tokens, coalesce(r.input_image_tokens, 0) + a.input_image_tokens)
+      AS net_input_image_tokens,
+    iif(coalesce(a.output_tokens, 0) = 0, r.output_tokens, coalesce(r.output_tokens, 0) + a.output_tokens)
+      AS net_output_tokens,
+    iif(coalesce(a.reasoning_tokens, 0) = 0, r.reasoning_tokens, coalesce(r.reasoning_tokens, 0) + a.reasoning_tokens)
+      AS net_reasoning_tokens,
+    iif(coalesce(a.output_audio_tokens, 0) = 0, r.output_audio_tokens, coalesce(r.output_audio_tokens, 0) + a.output_audio_tokens)
+      AS net_output_audio_tokens,
+    iif(coalesce(a.output_image_tokens, 0) = 0, r.output_image_tokens, coalesce(r.output_image_tokens, 0) + a.output_image_tokens)
+      AS net_output_image_tokens,
+    iif(coalesce(a.web_searches, 0) = 0, r.web_searches, coalesce(r.web_searches, 0) + a.web_searches)
+      AS net_web_searches,
+    coalesce(n.model_id, r.model_id) AS now_model, coalesce(n.attribution_id, r.attribution_id) AS now_attribution,
+    coalesce(n.trait_id, r.trait_id) AS now_trait, coalesce(n.outcome_id, r.outcome_id) AS now_outcome,
+    coalesce(n.session_id, r.session_id) AS now_session, coalesce(n.price_version_id, r.price_version_id) AS now_version,
+    coalesce(n.rate_id, r.rate_id) AS now_rate, coalesce(n.provider_request_id, r.provider_request_id) AS now_provider_id,
+    iif(n.id IS NULL, r.components, n.components) AS now_components,
+    iif(n.id IS NULL, r.other_usage, n.other_usage) AS now_other_usage
+  FROM requests r LEFT JOIN moved a ON a.request_id = r.request_id LEFT JOIN adjustments n ON n.id = a.standing
+)
+SELECT x.id AS row, lower(hex(x.request_id)) AS request_id, strftime('%Y-%m-%dT%H:%M:%S', x.started_ms / 1000, 'unixepoch') || printf('.%03dZ', x.started_ms % 1000) AS started_at,
+  m.provider, m.model, o.served_model, t.source, t.dialect, t.endpoint, t.status, t.billing,
+  w.client, w.user, w.team, w.project, w.operation, w.app, w.key, w.host, s.session, s.branch, s.tags,
+  x.now_provider_id AS provider_request_id, x.client_request_id, o.http_status, o.error_type, x.error_message, o.finish_reason,
+  x.attempts, x.cache_hit, x.latency_ms, x.first_token_ms, x.net_requests AS requests,
+  x.net_input_tokens AS input_tokens, x.net_cache_read_tokens AS cache_read_tokens, x.net_cache_write_tokens AS cache_write_tokens,
+  x.net_cache_write_1h_tokens AS cache_write_1h_tokens, x.net_cache_write_12h_tokens AS cache_write_12h_tokens, x.net_input_audio_tokens AS input_audio_tokens,
+  x.net_input_image_tokens AS input_image_tokens, x.net_output_tokens AS output_tokens, x.net_reasoning_tokens AS reasoning_tokens,
+  x.net_output_audio_tokens AS output_audio_tokens, x.net_output_image_tokens AS output_image_tokens, x.net_web_searches AS web_searches,
+  x.now_other_usage AS other_usage, t.usage_quality, o.flags, o.price_context,
+  iif(x.net_cost IS NULL, NULL,
+    rtrim(rtrim(printf('%s%d.%09d', iif(x.net_cost < 0, '-', ''), abs(x.net_cost) / 1000000000, abs(x.net_cost) % 1000000000), '0'), '.')) AS cost_usd, x.net_cost AS cost_nanousd,
+  t.cost_source, o.unpriced_units, x.now_components AS components, v.version AS price_version, p.name AS rate, x.net_adjustments AS adjustments
+FROM applied x
+  JOIN models m ON m.id = x.now_model JOIN attributions w ON w.id = x.now_attribution JOIN traits t ON t.id = x.now_trait
+  JOIN outcomes o ON o.id = x.now_outcome LEFT JOIN sessions s ON s.id = x.now_session
+  LEFT JOIN price_versions v ON v.id = x.now_version LEFT JOIN rates p ON p.id = x.now_rate;
+
+-- charges_v1: the journal. One row per request as it was recorded and one per adjustment, signed, so that its sums are the
+-- totals: cost_usd without reconcile's entries, charged_usd with them.
+CREATE VIEW charges_v1 AS
+WITH entries AS (
+  SELECT 'request' AS entry, request_id, started_ms AS at_ms, NULL AS booked_ms, NULL AS reason, model_id, attribution_id, trait_id,
+    session_id, 1 AS requests, cost_nanousd IS NULL AS unpriced, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, cost_nanousd AS cost, cost_nanousd AS charged, price_version_id
+  FROM requests
+  UNION ALL
+  SELECT kind, request_id, effective_ms, booked_ms, reason, model_id, attribution_id, trait_id,
+    session_id, requests, unpriced, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, iif(kind = 'reconcile', 0, cost_nanousd), cost_nanousd, price_version_id
+  FROM adjustments
+)
+SELECT e.entry, lower(hex(e.request_id)) AS request_id, strftime('%Y-%m-%dT%H:%M:%S', e.at_ms / 1000, 'unixepoch') || printf('.%03dZ', e.at_ms % 1000) AS at,
+  strftime('%Y-%m-%dT%H:%M:%S', e.booked_ms / 1000, 'unixepoch') || printf('.%03dZ', e.booked_ms % 1000) AS booked_at, e.reason,
+  m.provider, m.model, t.source, t.status, t.billing, t.cost_source, t.usage_quality,
+  w.client, w.user, w.team, w.project, w.operation, w.app, w.key, w.host, s.session,
+  e.requests, e.unpriced, e.input_tokens, e.cache_read_tokens, e.cache_write_tokens, e.output_tokens, e.reasoning_tokens,
+  iif(e.cost IS NULL, NULL,
+    rtrim(rtrim(printf('%s%d.%09d', iif(e.cost < 0, '-', ''), abs(e.cost) / 1000000000, abs(e.cost) % 1000000000), '0'), '.')) AS cost_usd,
+  iif(e.charged IS NULL, NULL,
+    rtrim(rtrim(printf('%s%d.%09d', iif(e.charged < 0, '-', ''), abs(e.charged) / 1000000000, abs(e.charged) % 1000000000), '0'), '.')) AS charged_usd,
+  e.cost AS cost_nanousd, e.charged AS charged_nanousd, v.version AS price_version
+FROM entries e
+  JOIN models m ON m.id = e.model_id JOIN attributions w ON w.id = e.attribution_id JOIN traits t ON t.id = e.trait_id
+  LEFT JOIN sessions s ON s.id = e.session_id LEFT JOIN price_versions v ON v.id = e.price_version_id;
