@@ -8,8 +8,9 @@ LedgerError
 ├── CredentialsError      4   no key, or the provider refused it
 ├── UpstreamError         5   the provider or the network failed
 │   ├── UpstreamTimeout
-│   ├── ProviderError         the provider answered with an error
-│   └── BackendMissing        nothing listens where a local backend should
+│   ├── UpstreamUnreachable   no connection could be made: nothing was sent
+│   │   └── BackendMissing        nothing listens where a local backend should
+│   └── ProviderError         the provider answered with an error
 ├── StorageError          6   the ledger file cannot be opened, read or written
 │   ├── LedgerMissing
 │   ├── LedgerForeign         not a ledger of ours, truncated or corrupt
@@ -82,12 +83,16 @@ class UpstreamTimeout(UpstreamError):
     """No answer came in the time allowed."""
 
 
+class UpstreamUnreachable(UpstreamError):
+    """No connection could be made, so nothing was sent and nothing can be billed."""
+
+
+class BackendMissing(UpstreamUnreachable):
+    """Nothing listens where a backend on this machine should."""
+
+
 class ProviderError(UpstreamError):
     """The provider answered, and the answer was an error."""
-
-
-class BackendMissing(UpstreamError):
-    """Nothing listens where a backend on this machine should."""
 
 
 class StorageError(LedgerError):
