@@ -1,9 +1,9 @@
 """The HTTP client of `run` and of model downloads: one request, its attempts, and every foreign exception translated.
 
-Only this file uses httpx. Its exceptions are translated here, by `FOREIGN`, to the tree in `errors`; texts of httpx that
-may quote a header are never passed on, because a header holds the key. A request is tried again only when it cannot have
-been billed: no connection, or an answer of 408, 429 or 5xx. A connection that broke after the request was sent is not
-tried again.
+Only this file uses httpx. Its exceptions are translated here, by `FOREIGN`, to the tree in `errors`; texts of httpx
+that may quote a header are never passed on, because a header holds the key. A request is tried again only when it
+cannot have been billed: no connection, or an answer of 408, 429 or 5xx. A connection that broke after the request was
+sent is not tried again.
 """
 
 import sys
@@ -168,8 +168,9 @@ def exchange(
 ) -> Iterator[Exchange]:
     """Send a request, trying again where that cannot be billed twice, and give the answer while it streams.
 
-    An answer of the provider is never an exception here, whatever its status. Raises UpstreamUnreachable, UpstreamTimeout
-    or UpstreamError when there is none, ConfigError for proxy settings that cannot be used, UsageError for a bad address.
+    An answer of the provider is never an exception here, whatever its status. Raises UpstreamUnreachable,
+    UpstreamTimeout or UpstreamError when there is none, ConfigError for proxy settings that cannot be used, UsageError
+    for a bad address.
     """
     with _client(outgoing, patience, follow_redirects=follow_redirects) as client:
         answer = _attempts(client, outgoing, patience, around)

@@ -1,0 +1,52 @@
+"""The process in which a local model runs: llama.cpp's server on loopback, until the parent goes away.
+
+Run by path, so it imports nothing of llmledger. It is told the model as arguments, answers with one line on stdout (the
+address), and ends at once when its stdin ends, which happens however the parent dies.
+"""
+
+import os
+import sys
+import threading
+
+CONTEXT_TOKENS = 8192
+ERRORS_ONLY = 1
+
+
+def main(model_path: str, name: str) -> None:
+    """Serve one model until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what llama.cpp prints is no answer of ours
+    watcher = threading.Thread(target=_end_with_parent)
+    watcher.start()
+
+    from xllamacpp import CommonParams, Server
+
+    params = CommonParams()
+    params.model.path = model_path
+    params.model_alias = {name}
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = 1
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.ui = False
+    params.warmup = False
+    params.fit_params = False
+    params.verbosity = ERRORS_ONLY
+    try:
+        server = Server(params)
+    except RuntimeError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.stderr.flush()
+        os._exit(1)
+    answers.write(f"{server.listening_address}\n")
+    answers.flush()
+    watcher.join()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
