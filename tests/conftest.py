@@ -1,0 +1,121 @@
+"""What every test has: an empty home, a fixed clock, a ledger path, a loopback server, the whole program to run."""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from hypothesis import HealthCheck, settings
+from tests.support.builders import NOON
+from tests.support.cli import CliResult, run_command
+from tests.support.upstream import Upstream
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+
+_OF_THE_USER = (
+    "LLMLEDGER_",
+    "XDG_",
+    "LLM_",
+    "OLLAMA_",
+    "CODEX_",
+    "CLAUDE_",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "TERM",
+)
+_SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_BASE_URL", "_PROXY", "_proxy")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder; nothing of the person who runs the tests is seen."""
+    import os
+
+    folder = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(_OF_THE_USER) or name.endswith(_SECRET_ENDINGS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test talks to another machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else address
+        if isinstance(address, tuple) and host not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The present."""
+    return NOON
+
+
+@pytest.fixture
+def clock(now: datetime) -> Callable[[], datetime]:
+    """A clock that stands still."""
+    return lambda: now
+
+
+@pytest.fixture
+def ledger_path(home: Path) -> Path:
+    """Where the ledger of this home is; nothing is there yet."""
+    return home / ".local" / "share" / "llmledger" / "ledger.db"
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A provider on loopback."""
+    server = Upstream()
+    yield server
+    server.close()
+
+
+class RunCli(Protocol):
+    """Runs `llmledger ARGS` in the test's home."""
+
+    def __call__(
+        self,
+        *args: object,
+        input: str | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+        folder: Path | None = None,
+    ) -> CliResult: ...
+
+
+@pytest.fixture
+def run_cli(home: Path, now: datetime) -> RunCli:
+    """Run the whole program in process: `run_cli("report", "--json", env={...})`."""
+    present = now
+
+    def run(
+        *args: object,
+        input: str | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+        folder: Path | None = None,
+    ) -> CliResult:
+        environ = {"HOME": str(home), "PATH": "/usr/bin:/bin", **(env or {})}
+        return run_command(
+            tuple(str(arg) for arg in args),
+            environ=environ,
+            now=lambda: now or present,
+            folder=folder or home,
+            input=input,
+        )
+
+    return run
