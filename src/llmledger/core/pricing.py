@@ -48,9 +48,7 @@ def price(
     The components sum to the cost. Never raises: what cannot be priced comes back as unpriced, with the reason.
     """
     if rate.free:
-        return Cost(
-            Outcome.FREE, 0, rate_id=rate.id, price_version=version, rate=rate.body, is_default=rate.is_default
-        )
+        return Cost(Outcome.FREE, 0, rate_id=rate.id, price_version=version, rate=rate.body, is_default=rate.is_default)
     told = usage.told()
     sheet = sheet_for(rate, at=at, context=context, total_input=int(told.get("input_tokens", 0)))
     if not told:
@@ -150,7 +148,9 @@ def _take_apart(
     mixed = [name for name in OVERLAPS if name in told and name not in priced and name not in alone]
     apart = leaves(usage, priced.union(alone, mixed))
     quantities = dict(apart.quantities)
-    missing = tuple(name for name in told if name in alone and quantities.pop(name) and name not in NOT_CHARGED_BY_ITSELF)
+    missing = tuple(
+        name for name in told if name in alone and quantities.pop(name) and name not in NOT_CHARGED_BY_ITSELF
+    )
     for name in mixed:
         whole = _charged_as(name, priced)
         if whole is not None:
