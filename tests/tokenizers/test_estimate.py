@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmledger.tokenizers import estimate_tokens
