@@ -6,7 +6,8 @@
     2026-10-05T14:30Z         an instant (RFC 3339; without a distance from UTC it is meant in the zone)
     A..B  A..  ..B            from the start of A to the end of B
 
-A range that only has a start ends with today. A date as an end includes that day. `m` alone is refused: minutes or months?
+A range that only has a start ends with today. A date as an end includes that day. `m` alone is refused: minutes or
+months?
 """
 
 import re
@@ -96,10 +97,7 @@ def parse_older_than(text: str, clock: Clock) -> datetime:
     """
     cleaned = _cleaned(text)
     length = _LENGTH.fullmatch(cleaned)
-    if length is None:
-        cut = _span(text, clock).since
-    else:
-        cut = _ago(int(length[1]), length[2], clock, text)
+    cut = _span(text, clock).since if length is None else _ago(int(length[1]), length[2], clock, text)
     if cut > clock.now:
         raise UsageError(f"{text!r} lies in the future", hint="Give an age such as 30d, or a date that has passed.")
     return cut
@@ -127,7 +125,8 @@ def _span(text: str, clock: Clock) -> _Span:
     if _AMBIGUOUS.fullmatch(cleaned):
         number = cleaned[:-1]
         raise UsageError(
-            f"{text!r} is ambiguous: minutes or months?", hint=f"Write {number or 3}mo for months; hours are {number or 3}h."
+            f"{text!r} is ambiguous: minutes or months?",
+            hint=f"Write {number or 3}mo for months; hours are {number or 3}h.",
         )
     try:
         span = _length(cleaned, clock) or _word(cleaned, clock) or _calendar(cleaned, clock) or _instant(text, clock)

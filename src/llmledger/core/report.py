@@ -1,4 +1,4 @@
-"""What a report says: sums of requests per group, with unknown costs told apart from zero, and the envelope around them.
+"""What a report says: sums of requests per group, with unknown costs told apart from zero, and what surrounds them.
 
 The table, the JSON and the Python API show one and the same `Report`, so they cannot disagree.
 """
@@ -104,6 +104,8 @@ class Answer:
     totals: tuple[Cell, ...]
     """One per epoch. Not the sum of the cells when they overlap (`--by tag`)."""
     gaps: tuple[Gap, ...] = ()
+    unpriced_models: tuple[str, ...] = ()
+    """Models without a price, those with the most requests first; not looked for when every request has one."""
     price_version: str | None = None
     """Of the newest price table that priced anything in the ledger."""
     has_latencies: bool = True
@@ -157,7 +159,7 @@ class Measures:
         }
 
 
-def measures_of(tally: Tally, *, converted: Decimal | None = None) -> Measures:
+def measures_of(tally: Tally) -> Measures:
     """Read the sums of a group as measures."""
     both = dict(zip(NUMBERS, map(int.__add__, tally.spent, tally.plan), strict=True))
     response = tally.latency.percentiles((50, 95, 99))
@@ -178,7 +180,6 @@ def measures_of(tally: Tally, *, converted: Decimal | None = None) -> Measures:
         latency_p99_ms=response[99],
         latency_mean_ms=tally.latency.mean(),
         first_token_p50_ms=tally.first_token.percentile(50),
-        converted=converted,
     )
 
 
@@ -205,11 +206,24 @@ class ReportRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to know about a report, and the mark that stands for it in the table."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeRates:
     """How much of a currency one USD bought, from which day on; in order of their days."""
 
     currency: str
     rates: tuple[tuple[date, Decimal], ...]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days at which a rate begins to hold."""
+        return tuple(day for day, _ in self.rates)
 
     def convert(self, nanousd_by_epoch: Mapping[int, int]) -> Decimal | None:
         """Convert sums, each by the rate of its epoch; None when an amount lies before the first rate.
@@ -238,11 +252,9 @@ class Report:
     """All groups below the top as one, when only the top was asked for."""
     totals: Measures
     previous_totals: Measures | None = None
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     gaps: tuple[Gap, ...] = ()
     price_version: str | None = None
     currency: str | None = None
-    unpriced_models: tuple[str, ...] = ()
-    """Models without a price, those with the most requests first."""
     is_charged: bool = False
     """Whether corrections by invoices are part of what is shown."""

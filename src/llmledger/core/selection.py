@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import translate
 
-from llmledger.core.cost import CostSource
-from llmledger.core.request import Billing, Status, UsageQuality
+from llmledger.core.request import Billing, Status
 from llmledger.core.window import Bucket
 from llmledger.errors import UsageError
 
@@ -40,7 +39,7 @@ DIMENSIONS = (
 )
 TAG_PREFIX = "tag:"
 ALL_TAGS = "tag"
-"""Groups by every `key=value`; a request with two tags then counts in two rows, so the rows add up to more than the total."""
+"""Groups by every `key=value`; one with two tags counts in two rows, so rows add up to more than the total."""
 
 
 def is_tag(dimension: str) -> bool:
@@ -59,7 +58,9 @@ def parse_by(values: Iterable[str]) -> tuple[str, ...]:
     for name in split_values(values):
         lowered = name.lower() if not name.lower().startswith(TAG_PREFIX) else TAG_PREFIX + name[len(TAG_PREFIX) :]
         if lowered == TAG_PREFIX:
-            raise UsageError("tag: needs the name of a tag", hint="Write --by tag:feature, or --by tag for all of them.")
+            raise UsageError(
+                "tag: needs the name of a tag", hint="Write --by tag:feature, or --by tag for all of them."
+            )
         if lowered not in DIMENSIONS and lowered != ALL_TAGS and not is_tag(lowered):
             near = get_close_matches(lowered, DIMENSIONS, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Use {', '.join(DIMENSIONS)} or tag:KEY."
@@ -188,13 +189,6 @@ def parse_choices(option: str, values: Iterable[str], allowed: Iterable[str]) ->
 
 STATUSES = tuple(status.value for status in Status)
 BILLINGS = tuple(billing.value for billing in Billing)
-
-_ESTIMATED = frozenset({UsageQuality.ESTIMATED.value, UsageQuality.PARTIAL.value})
-
-
-def is_estimated(usage_quality: str, cost_source: str) -> bool:
-    """Whether a request's numbers are estimates: counted by us, broken off, or priced by a default."""
-    return usage_quality in _ESTIMATED or cost_source == CostSource.DEFAULT.value
 
 
 def is_failed(status: str) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 SIGNIFICANT_BITS = 8
-RELATIVE_ERROR = 2.0 ** -SIGNIFICANT_BITS
+RELATIVE_ERROR = 2.0**-SIGNIFICANT_BITS
 """How far a percentile may lie from the true one, as a part of it."""
 
 
 def nearest_rank(count: int, percent: int) -> int:
-    """The 1-based rank of a percentile among `count` sorted values: the smallest with at least that part at or below it.
+    """The 1-based rank of a percentile among sorted values: the smallest with at least that part at or below it.
 
     >>> nearest_rank(1, 50), nearest_rank(4, 50), nearest_rank(20, 95), nearest_rank(21, 95)
     (1, 2, 19, 20)

@@ -162,7 +162,7 @@ def _is_day_start(at: datetime, zone: tzinfo) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A range in milliseconds during which a zone keeps one distance from UTC, so that plain division finds its days."""
+    """A range in milliseconds in which a zone keeps one distance from UTC, so that plain division finds its days."""
 
     since_ms: int
     until_ms: int
@@ -213,7 +213,7 @@ def _change_between(low: int, high: int, zone: tzinfo) -> int:
 def bucket_label(bucket: Bucket, slot: int, offset_ms: int) -> str:
     """Name a bucket: `2026-10-05`, `2026-W41`, `2026-10`, or an hour with its distance from UTC.
 
-    `slot` counts hours (for hours) or days (for everything else) since 1970 on the zone's clock. The distance tells apart the
+    `slot` counts hours (for hours) or days (for all else) since 1970 on the zone's clock. The distance tells apart the
     two hours of the same name on a 25-hour day.
     """
     if bucket is Bucket.HOUR:
@@ -228,6 +228,18 @@ def bucket_label(bucket: Bucket, slot: int, offset_ms: int) -> str:
         return f"{day:%Y-%m}"
     year, week, _ = day.isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def bucket_before(bucket: Bucket, label: str) -> str:
+    """The name of the day, week or month before a named one."""
+    if bucket is Bucket.MONTH:
+        return f"{add_months(date.fromisoformat(f'{label}-01'), -1):%Y-%m}"
+    if bucket is Bucket.WEEK:
+        year, _, week = label.partition("-W")
+        day, back = date.fromisocalendar(int(year), int(week), 1), 7
+    else:
+        day, back = date.fromisoformat(label), 1
+    return bucket_label(bucket, day_number(day) - back, 0)
 
 
 def day_number(day: date) -> int:

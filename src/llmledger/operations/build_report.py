@@ -1,0 +1,67 @@
+"""Build a report: ask the ledger, compare with the range before, and put the answer in order."""
+
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from llmledger.core.report import UNPRICED, Answer, Question, Report
+from llmledger.core.selection import Selection
+from llmledger.core.window import Window
+from llmledger.ledger.queries import aggregate
+from llmledger.reports.usage import Look, check_sort, compose
+
+
+class Source(Protocol):
+    """What reporting needs of an open ledger."""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database, for reading."""
+
+    @property
+    def home_zone(self) -> str:
+        """The zone in which the ledger keeps its days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """What a report is to tell, and how."""
+
+    window: Window
+    selection: Selection = Selection()
+    by: tuple[str, ...] = ("model",)
+    compare: bool = False
+    """With the range before."""
+    latencies: bool = True
+    look: Look = Look()
+
+
+def build_report(source: Source, request: ReportRequest, *, now: datetime) -> Report:
+    """Answer one report from a ledger. Raises UsageError for an unknown order, or for comparing an open range."""
+    check_sort(request.look.sort, request.by)
+    epochs = () if request.look.rates is None else request.look.rates.days
+    question = Question(
+        window=request.window,
+        selection=request.selection,
+        by=request.by,
+        latencies=request.latencies,
+        epochs=epochs,
+    )
+    previous = None
+    if request.compare:
+        previous = aggregate(source.connection, replace(question, window=request.window.previous(), latencies=False))
+    answer = _with_unpriced_models(source, question, aggregate(source.connection, question))
+    return compose(question, answer, look=request.look, generated_at=now, previous=previous)
+
+
+def _with_unpriced_models(source: Source, question: Question, answer: Answer) -> Answer:
+    """Name the models that have no price, when there are any: a note says how to give them one."""
+    if not any(cell.tally.spent[UNPRICED] or cell.tally.plan[UNPRICED] for cell in answer.totals):
+        return answer
+    by_model = replace(question, by=("model",), latencies=False, epochs=())
+    counted = sorted(
+        (-(cell.tally.spent[UNPRICED] + cell.tally.plan[UNPRICED]), str(cell.key[0]))
+        for cell in aggregate(source.connection, by_model).cells
+    )
+    return replace(answer, unpriced_models=tuple(model for count, model in counted if count < 0))

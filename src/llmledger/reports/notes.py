@@ -1,0 +1,70 @@
+"""What to know about a report's numbers: the lines below its table, and the warnings in its JSON."""
+
+from collections.abc import Sequence
+
+from llmledger.core.money import UNPRICED, money_text
+from llmledger.core.report import Answer, ExchangeRates, Gap, Measures, Note, Question, ReportRow
+from llmledger.core.selection import ALL_TAGS
+
+ESTIMATED = "~"
+
+
+def notes_on(
+    question: Question,
+    answer: Answer,
+    rows: Sequence[ReportRow],
+    totals: Measures,
+    *,
+    rates: ExchangeRates | None,
+) -> tuple[Note, ...]:
+    """Everything that keeps the numbers from speaking for themselves, most important first."""
+    notes = [Note("!", _gap_text(gap)) for gap in answer.gaps]
+    if totals.estimated > 0:
+        notes.append(Note(ESTIMATED, _estimated_text(rows, totals)))
+    if totals.unpriced > 0:
+        notes.append(Note(UNPRICED, _unpriced_text(totals, answer.unpriced_models)))
+    if ALL_TAGS in question.by:
+        notes.append(
+            Note(
+                "*",
+                "A request with several tags counts in several rows, which add up to more than the total; --by tag:KEY does not.",
+            )
+        )
+    if rates is not None and totals.converted is None and totals.cost_nanousd:
+        notes.append(Note("!", _no_rate_text(rates)))
+    if question.latencies and not answer.has_latencies and totals.requests:
+        notes.append(Note("*", "Response times are only kept by day and model where the detail rows were pruned."))
+    return tuple(notes)
+
+
+def _estimated_text(rows: Sequence[ReportRow], totals: Measures) -> str:
+    among = sum(row.measures.requests for row in rows if row.measures.estimated) or totals.requests
+    cost = f": {money_text(totals.estimated_nanousd)} of the cost" if totals.estimated_nanousd else ""
+    return f"{totals.estimated:,} of {_requests(among)} estimated (no usage sent){cost}. See: log --estimated"
+
+
+def _unpriced_text(totals: Measures, models: Sequence[str]) -> str:
+    fix = "See: log --unpriced"
+    if models:
+        others = f" (and {len(models) - 1} more: log --unpriced)" if len(models) > 1 else ""
+        fix = f"Fix: pricing set {models[0]}{others}"
+    return f"{_requests(totals.unpriced)} unpriced, not in the total (+). {fix}"
+
+
+def _no_rate_text(rates: ExchangeRates) -> str:
+    if not rates.rates:
+        return f"There is no exchange rate for {rates.currency}. Fix: config set fx.{rates.currency}"
+    return (
+        f"Before {rates.rates[0][0]} there is no exchange rate for {rates.currency}; those amounts are not converted."
+    )
+
+
+def _gap_text(gap: Gap) -> str:
+    return (
+        f"{gap.since:%Y-%m-%d %H:%M} .. {gap.until:%Y-%m-%d %H:%M} UTC is left out (coverage): it needs {gap.needs}, "
+        f"which were pruned; {_requests(gap.requests)} there."
+    )
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request" if count == 1 else f"{count:,} requests"
