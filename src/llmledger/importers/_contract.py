@@ -1,0 +1,142 @@
+"""What every log source fulfils, and the values that it yields.
+
+An importer is a module of this folder with:
+
+    SUMMARY: str                              one line for people
+    WITNESS: Witness                          how good a witness of a request the log is
+    RETENTION_DAYS: int | None                after how many days the tool deletes its logs, if it does
+    def find(home: Path, environ: Mapping[str, str]) -> tuple[Location, ...]    where the logs may be, if at all
+    def billing(home: Path, environ: Mapping[str, str]) -> Billing | None       what the tool's config says, if it does
+    def recognises(head: bytes) -> bool       whether a file that begins like this is such a log
+    def read(file: LogFile) -> Iterator[Item]
+
+`read` yields requests without a cost (pricing is not its business) and never any content. It opens the file
+read-only, goes on from where the file says it stopped, and yields a Problem for what cannot be read instead of
+raising. After a Checkpoint everything before its offset has been yielded, so that a later run may go on from there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol, TypeAlias
+
+from llmledger.core.request import Billing, Status, UsageQuality
+from llmledger.importers._compression import open_binary
+
+
+class Witness(IntEnum):
+    """Who tells of a request; of two that tell of the same one the lower counts."""
+
+    PROXY = 0
+    GATEWAY = 1
+    TELEMETRY = 2
+    LOG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder that may hold logs, and which of its files they are (glob patterns, `**` for any depth)."""
+
+    root: Path
+    patterns: tuple[str, ...]
+
+
+class Imported(NamedTuple):
+    """One request as a log tells it. A tuple, because a million of them are made in one run.
+
+    `counts` has the names of `core.usage.Usage` and its meaning: inclusive, with subsets.
+    """
+
+    key: str
+    """Unique for the request over all files of the source, however often and wherever it is written down."""
+    started_at: datetime
+    provider: str
+    model: str
+    counts: Mapping[str, int]
+    quality: UsageQuality
+    session: str | None = None
+    folder: str | None = None
+    """The working directory, from which the project is looked up."""
+    project: str | None = None
+    branch: str | None = None
+    provider_request_id: str | None = None
+    latency_ms: int | None = None
+    first_token_ms: int | None = None
+    finish_reason: str | None = None
+    billing: Billing | None = None
+    """None: as the rest of the source."""
+    status: Status = Status.COMPLETED
+    error_type: str | None = None
+    reported_usd: Decimal | None = None
+    cache_hit: bool = False
+    price_context: Mapping[str, str] = {}
+    raw_usage: Mapping[str, object] | None = None
+    parts: tuple[tuple[str, Mapping[str, int]], ...] = ()
+    """Model and counts of each, when several models were billed; `counts` is their sum."""
+    flags: tuple[str, ...] = ()
+    user: str | None = None
+    team: str | None = None
+    client: str | None = None
+    app: str | None = None
+    tags: Mapping[str, str] = {}
+    is_copy: bool = False
+    """Whether this may be a replay inside another session, whose owner is named elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line or row that could not be read: where and why, never its text."""
+
+    place: int
+    """Byte offset of a line, else number of a row; 0 is the file."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything before this place has been yielded; `state` is what the reader must know to go on from here."""
+
+    offset: int
+    state: Mapping[str, object] = field(default_factory=dict)
+
+
+Item: TypeAlias = Imported | Problem | Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file to read, from where the last run stopped."""
+
+    path: Path
+    offset: int = 0
+    state: Mapping[str, object] = field(default_factory=dict)
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading, decompressed; positioned at the offset, which counts decompressed bytes."""
+        stream = open_binary(self.path)
+        if self.offset:
+            stream.seek(self.offset)
+        return stream
+
+
+class Importer(Protocol):
+    """A module of this folder."""
+
+    SUMMARY: str
+    WITNESS: Witness
+    RETENTION_DAYS: int | None
+
+    def find(self, home: Path, environ: Mapping[str, str]) -> tuple[Location, ...]:
+        """Where the tool keeps its logs; nothing need exist."""
+
+    def billing(self, home: Path, environ: Mapping[str, str]) -> Billing | None:
+        """How the tool's use is paid, as far as its config tells."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file that begins like this is such a log."""
+
+    def read(self, file: LogFile) -> Iterator[Item]:
+        """The requests in a file."""

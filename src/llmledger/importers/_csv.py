@@ -1,0 +1,38 @@
+"""Reading exported CSV by column name: any order, unknown columns ignored, bad rows reported."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import IO
+
+from llmledger.importers._contract import Problem
+
+_LONGEST_FIELD = 16 << 20
+
+
+def rows(stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, str]] | Problem]:
+    """Each row with its number, the header being row 1; a row narrower than the header is a problem."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(line.replace("\0", "") for line in lines)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for number, row in enumerate(reader, start=2):
+            if not row:
+                continue
+            if len(row) < len(header):
+                yield Problem(number, f"{len(row)} columns where the header has {len(header)}")
+            else:
+                yield number, dict(zip(header, row, strict=False))
+    except csv.Error:
+        yield Problem(reader.line_num, "not CSV from here on")
+    finally:
+        lines.detach()
+
+
+def header_of(head: bytes) -> frozenset[str]:
+    """The column names in the first line of a file; none when it is no text."""
+    line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
+    if b"\0" in line or len(line) > 8192:
+        return frozenset()
+    return frozenset(name.strip() for name in next(csv.reader([line.decode("utf-8", "replace")]), []))

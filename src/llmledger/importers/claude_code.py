@@ -1,0 +1,187 @@
+"""Claude Code's session logs: one JSON line per content block and stream snapshot, many lines per response.
+
+A response is known by its message id alone: `requestId` is absent or null behind gateways, and differs between copies
+of one response (ccusage#976). Of its snapshots the largest usage counts, never the first (ccusage#901, #938). Resumed
+and forked sessions and sub-agents repeat the same ids (ccusage#1762). The log's own numbers can be placeholders from
+the stream's start (claude-code#22671), so no row from here is called exact.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from llmledger.core.request import Billing, UsageQuality
+from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
+from llmledger.importers._json import count, loads, mapping, moment, text
+from llmledger.importers._lines import MarkedLines
+from llmledger.importers._providers import provider_of
+
+SUMMARY = "Claude Code: session logs of projects, sub-agents and the desktop app"
+WITNESS = Witness.LOG
+RETENTION_DAYS: int | None = 30
+
+_MARKER = b'"usage"'
+_TRANSCRIPTS = ("**/*.jsonl",)
+_DESKTOP = ("Library/Application Support/Claude", ".config/Claude", "AppData/Roaming/Claude")
+_CLOUDS = {"msg_bdrk_": "bedrock", "msg_vrtx_": "vertex"}
+
+
+def find(home: Path, environ: Mapping[str, str]) -> tuple[Location, ...]:
+    """The projects of every configured folder, else of the two default ones, and the desktop app's agent sessions."""
+    folders = _configured(environ)
+    if not folders:
+        folders = [Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "claude", home / ".claude"]
+    sessions = [Location(folder / name, _TRANSCRIPTS) for folder in folders for name in ("projects", "transcripts")]
+    desktop = [Location(home / path / "local-agent-mode-sessions", _TRANSCRIPTS) for path in _DESKTOP]
+    return (*sessions, *desktop)
+
+
+def _configured(environ: Mapping[str, str]) -> list[Path]:
+    named = environ.get("CLAUDE_CONFIG_DIR", "").split(",") + environ.get("CLAUDE_CONFIG_DIRS", "").split(":")
+    return [Path(name.strip()).expanduser() for name in named if name.strip()]
+
+
+def billing(home: Path, environ: Mapping[str, str]) -> Billing | None:
+    """A subscription when the account of ~/.claude.json is one; nothing is read but the account's kind."""
+    try:
+        account = mapping(mapping(loads((home / ".claude.json").read_bytes())).get("oauthAccount"))
+    except (OSError, ValueError):
+        return None
+    kind = text(account.get("organizationType")) or ""
+    if kind.startswith("claude_") or "subscription" in (text(account.get("billingType")) or ""):
+        return Billing.SUBSCRIPTION
+    return None
+
+
+def recognises(head: bytes) -> bool:
+    """Lines of a conversation with a session id and a parent, or with an assistant's usage."""
+    return b'"sessionId"' in head and (
+        b'"parentUuid"' in head or (b'"type":"assistant"' in head and b'"usage"' in head)
+    )
+
+
+def read(file: LogFile) -> Iterator[Item]:
+    """One item per line that carries usage; the same message comes as often as the log repeats it."""
+    with file.open() as stream:
+        lines = MarkedLines(stream, (_MARKER,), offset=file.offset)
+        for block in lines.blocks():
+            for found in block:
+                if isinstance(found, Problem):
+                    yield found
+                else:
+                    item = _read_line(*found)
+                    if item is not None:
+                        yield item
+            yield Checkpoint(lines.end)
+
+
+def _read_line(at: int, line: bytes) -> Imported | Problem | None:
+    try:
+        entry = loads(line)
+    except ValueError:
+        return Problem(at, "not JSON")
+    if not isinstance(entry, dict) or entry.get("type") != "assistant":
+        return None
+    message = entry.get("message")
+    if not isinstance(message, dict):
+        return Problem(at, "an assistant's line without a message")
+    usage, model = message.get("usage"), message.get("model")
+    if not isinstance(usage, dict) or model == "<synthetic>" or entry.get("isApiErrorMessage"):
+        return None
+    return _request(at, entry, message, usage)
+
+
+def _request(
+    at: int, entry: dict[str, Any], message: dict[str, Any], usage: dict[str, Any]
+) -> Imported | Problem | None:
+    started_at = moment(entry.get("timestamp"))
+    if started_at is None:
+        return Problem(at, "no timestamp")
+    message_id, session = text(message.get("id")), text(entry.get("sessionId"))
+    key = message_id or _key_without_id(entry, session)
+    if key is None:
+        return Problem(at, "neither a message id nor a uuid")
+    model = text(message.get("model")) or ""
+    counts, flags = _counts(usage)
+    parts = _parts(usage.get("iterations"), model)
+    if parts:
+        counts = _sum(parts)
+    if not any(counts.values()):
+        return None
+    stop_reason = text(message.get("stop_reason"))
+    return Imported(
+        key=f"claude:{key}",
+        started_at=started_at,
+        provider=_CLOUDS.get((message_id or "")[:9]) or provider_of(model),
+        model=model,
+        counts=counts,
+        quality=UsageQuality.ESTIMATED if stop_reason else UsageQuality.PARTIAL,
+        session=session,
+        folder=text(entry.get("cwd")),
+        branch=text(entry.get("gitBranch")),
+        provider_request_id=message_id,
+        finish_reason=stop_reason,
+        price_context=_context(usage),
+        parts=parts if len({part[0] for part in parts}) > 1 else (),
+        flags=flags,
+        app="claude-code",
+        is_copy=bool(entry.get("isSidechain")),
+    )
+
+
+def _key_without_id(entry: dict[str, Any], session: str | None) -> str | None:
+    uuid = text(entry.get("uuid"))
+    return f"{session or ''}:{uuid}" if uuid else None
+
+
+def _counts(usage: Mapping[str, Any]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Anthropic's counts exclude the cache, ours include it; what the split leaves out of the sum is short-lived."""
+    read, flat = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    split = usage.get("cache_creation")
+    long_lived = short_lived = 0
+    if isinstance(split, dict):
+        long_lived = count(split.get("ephemeral_1h_input_tokens"))
+        short_lived = count(split.get("ephemeral_5m_input_tokens"))
+    written = max(flat, long_lived + short_lived)
+    counts = {
+        "input_tokens": count(usage.get("input_tokens")) + read + written,
+        "cache_read_tokens": read,
+        "cache_write_tokens": written,
+        "cache_write_1h_tokens": long_lived,
+        "output_tokens": count(usage.get("output_tokens")),
+    }
+    tools = usage.get("server_tool_use")
+    if isinstance(tools, dict) and (searches := count(tools.get("web_search_requests"))):
+        counts["web_searches"] = searches
+    if not written or (split and flat == long_lived + short_lived):
+        return counts, ()
+    return counts, ("cache_write_split_differs",) if split else ("cache_write_split_unknown",)
+
+
+def _parts(iterations: object, model: str) -> tuple[tuple[str, dict[str, int]], ...]:
+    """The steps of a response of several: its totals leave out compaction, and advisors have their own model."""
+    if not isinstance(iterations, list) or len(iterations) < 2:
+        return ()
+    steps = [step for step in iterations if isinstance(step, dict)]
+    return tuple((text(step.get("model")) or model, _counts(step)[0]) for step in steps)
+
+
+def _sum(parts: tuple[tuple[str, dict[str, int]], ...]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for _, counts in parts:
+        for name, value in counts.items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def _context(usage: Mapping[str, Any]) -> dict[str, str]:
+    context = {}
+    tier, speed = text(usage.get("service_tier")), text(usage.get("speed"))
+    if tier and tier != "standard":
+        context["service_tier"] = tier
+    if speed and speed != "standard":
+        context["speed"] = speed
+    geo = text(usage.get("inference_geo"))
+    if geo and geo not in {"not_available", "global"}:
+        context["inference_geo"] = geo
+    return context
