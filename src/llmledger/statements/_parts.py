@@ -1,0 +1,116 @@
+"""From a path to its readable parts: plain, gzip and ZIP; byte order marks; and what to say about a PDF."""
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from llmledger.errors import InputFileError
+from llmledger.statements._contract import HEAD_BYTES, Head, Part
+from llmledger.statements._table import delimiter_of
+
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_HEAD_ROWS = 20
+_KEY = re.compile(r'"([A-Za-z_][\w.-]{0,60})"\s*:')
+
+WHERE_THE_DATA_IS = """\
+openai: platform.openai.com/usage, Export (owner or usage viewer); or reconcile --fetch openai with an admin key
+anthropic: platform.claude.com/cost and /usage, Export (admin or billing role); or --fetch anthropic (not for individual accounts)
+openrouter: openrouter.ai/activity, Export; or --fetch openrouter with a management key (the last 30 completed days)
+deepseek: platform.deepseek.com/usage, Export (one month a ZIP)
+google: Cloud Console, Billing, Cost table or Reports, Download CSV (billing viewer; final some days into the next month)
+aws: Billing, Data Exports (CUR 2.0 or FOCUS; payer account)    azure: Cost Management, Exports, cost details"""
+"""Where each provider keeps the lines that a PDF lacks."""
+
+
+def refuse_pdf(path: Path) -> None:
+    """Raise when the file is a PDF invoice, and say where its data is and how its total alone can be compared."""
+    with _opened(path) as stream:
+        if not stream.read(1024).lstrip().startswith(b"%PDF-"):
+            return
+    raise InputFileError(
+        f"{path.name} is a PDF invoice: it has a total, but no lines to compare",
+        hint=f"Get the lines from\n{WHERE_THE_DATA_IS}\nor compare the total alone: reconcile --provider NAME -p 2026-10 --total 412.33USD --tax 78.34",
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes: a statement is stored once."""
+    with _opened(path) as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def open_parts(path: Path, rules: Mapping[str, Any]) -> list[Part]:
+    """Open a file as its parts: the members of a ZIP, the inside of a gzip, or the file itself."""
+    with _opened(path) as stream:
+        magic = stream.read(4)
+    try:
+        if magic == _ZIP:
+            return [_part(name, partial(_open_member, path, name), rules) for name in _members(path)]
+        if magic.startswith(_GZIP):
+            return [_part(path.stem, partial(_open_gzip, path), rules)]
+        return [_part(path.name, partial(_opened, path), rules)]
+    except (EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, gzip.BadGzipFile) as reason:
+        raise InputFileError(
+            f"{path.name} cannot be unpacked: {reason}", hint="Download it again, without a password."
+        ) from None
+
+
+def _members(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    return [name for name in names if not name.startswith("__MACOSX/") and not Path(name).name.startswith(".")]
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as reason:
+        raise InputFileError(f"{path.name} cannot be read: {reason.strerror}", hint="Is the path right?") from None
+
+
+def _open_gzip(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb"))
+
+
+def _open_member(path: Path, name: str) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, zipfile.ZipFile(path).open(name))))
+
+
+def _part(name: str, opener: Callable[[], BinaryIO], rules: Mapping[str, Any]) -> Part:
+    with opener() as stream:
+        begin = stream.read(HEAD_BYTES)
+    encoding = "utf-16" if begin.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = begin.decode(encoding, errors="ignore")
+    return Part(_head(Path(name).name, text), opener, encoding, rules)
+
+
+def _head(name: str, text: str) -> Head:
+    if text.lstrip()[:1] in ("{", "["):
+        return Head(name, text, keys=frozenset(_KEY.findall(text)))
+    return Head(name, text, rows=_first_rows(text))
+
+
+def _first_rows(text: str) -> tuple[tuple[str, ...], ...]:
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
+    found: list[tuple[str, ...]] = []
+    try:
+        for cells in table:
+            if any(cells):
+                found.append(tuple(cell.strip().casefold() for cell in cells))
+            if len(found) == _HEAD_ROWS:
+                break
+    except csv.Error:
+        pass
+    return tuple(found)
