@@ -1,0 +1,135 @@
+"""Requests and adjustments as JSON, exactly: for the inflight table and the spool, where a record waits for its row.
+
+Fields that have their default are left out. The shape follows the dataclasses, so a field added there is kept here.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+Record = TypeVar("Record")
+Decoder = Callable[[Any], Any]
+
+
+def to_json(record: object) -> str:
+    """Write a frozen record as one line of ASCII JSON; lone surrogates and NUL are escaped, so any string survives."""
+    return json.dumps(_plain(record), separators=(",", ":"))
+
+
+def from_json(kind: type[Record], line: str | bytes) -> Record:
+    """Read a record back. Raises ValueError, TypeError or KeyError when it is not one."""
+    return from_plain(kind, json.loads(line))
+
+
+def to_plain(record: object) -> Any:
+    """A frozen record as plain JSON values."""
+    return _plain(record)
+
+
+def from_plain(kind: type[Record], plain: Any) -> Record:
+    """Read a record from plain JSON values."""
+    record: Record = _decoder(cast(Any, kind))(plain)
+    return record
+
+
+def compact(value: object) -> str:
+    """Write plain JSON values as they are stored: no spaces, real characters."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if is_dataclass(value):
+        return {
+            name: _plain(inner)
+            for name, default in _defaults(cast(Any, type(value)))
+            if (inner := getattr(value, name)) is not default and inner != default
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+@cache
+def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (field.name, field.default_factory() if field.default_factory is not MISSING else field.default)
+        for field in fields(kind)
+    )
+
+
+@cache
+def _decoder(hint: Any) -> Decoder:
+    if is_dataclass(hint):
+        return _dataclass_decoder(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return _union_decoder(tuple(arguments))
+    if origin is tuple:
+        return _tuple_decoder(arguments)
+    if hint is datetime:
+        return _time
+    if hint is bytes:
+        return bytes.fromhex
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return _as_it_is
+
+
+def _dataclass_decoder(kind: Any) -> Decoder:
+    decoders: dict[str, Decoder] = {}
+
+    def decode(plain: Mapping[str, Any]) -> Any:
+        if not decoders:
+            hints = get_type_hints(kind)
+            decoders.update({field.name: _decoder(hints[field.name]) for field in fields(kind)})
+        # A field of a newer program is no reason to lose the record.
+        return kind(**{name: decoders[name](inner) for name, inner in plain.items() if name in decoders})
+
+    return decode
+
+
+def _union_decoder(arguments: tuple[Any, ...]) -> Decoder:
+    kinds = [kind for kind in arguments if kind is not NoneType]
+    inner = _as_it_is if len(kinds) > 1 else _decoder(kinds[0])
+
+    def decode(plain: Any) -> Any:
+        return None if plain is None else inner(plain)
+
+    return decode
+
+
+def _tuple_decoder(arguments: tuple[Any, ...]) -> Decoder:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        each = _decoder(arguments[0])
+        return lambda plain: tuple(each(inner) for inner in plain)
+    decoders = [_decoder(kind) for kind in arguments]
+    return lambda plain: tuple(decode(inner) for decode, inner in zip(decoders, plain, strict=True))
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _as_it_is(plain: Any) -> Any:
+    if isinstance(plain, dict) and len(plain) == 1 and isinstance(plain.get("decimal"), str):
+        return Decimal(plain["decimal"])
+    return plain

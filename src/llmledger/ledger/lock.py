@@ -1,0 +1,87 @@
+"""An operating system's file lock: gone when its process is, whatever pids say in another container."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+_FIRST_PAUSE_S = 0.0002
+_LONGEST_PAUSE_S = 0.002
+
+
+class FileLock:
+    """An exclusive advisory lock on one file, held until it is released, closed, or its process is gone."""
+
+    def __init__(self, path: Path) -> None:
+        """Open (and create, readable by the user alone) the file; nothing is locked yet. Raises OSError."""
+        self.path = path
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._is_held = False
+
+    def acquire(self, *, patience_s: float = 0.0) -> bool:
+        """Lock it, waiting as long as allowed; say whether it is ours now."""
+        deadline = time.monotonic() + patience_s
+        pause = _FIRST_PAUSE_S
+        while not _try_lock(self._handle):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+        self._is_held = True
+        return True
+
+    def release(self) -> None:
+        """Unlock it; the file stays."""
+        if self._is_held:
+            self._is_held = False
+            _unlock(self._handle)
+
+    def close(self) -> None:
+        """Unlock it and let go of the file."""
+        if self._handle >= 0:
+            self.release()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file without unlocking: in a forked child the lock belongs to the parent."""
+        handle, self._handle, self._is_held = self._handle, -1, False
+        if handle >= 0:
+            os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
