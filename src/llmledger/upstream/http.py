@@ -14,7 +14,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from re import search
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from llmledger.core.redaction import redact
 from llmledger.errors import ConfigError, UpstreamError, UpstreamTimeout, UpstreamUnreachable, UsageError
@@ -93,8 +93,15 @@ class Outgoing:
     @property
     def host(self) -> str:
         """Host and port of the address, for people; without any user or password."""
-        parts = urlsplit(self.url)
-        return parts.netloc.rpartition("@")[2] or self.url
+        return self.parts.netloc.rpartition("@")[2] or self.url
+
+    @property
+    def parts(self) -> SplitResult:
+        """The address taken apart. Raises UsageError when that cannot be done."""
+        try:
+            return urlsplit(self.url)
+        except ValueError:
+            raise UsageError(f"{self.url} is no address") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +195,7 @@ def get(outgoing: Outgoing, patience: Patience, around: Surroundings) -> tuple[i
 
 
 def _client(outgoing: Outgoing, patience: Patience, *, follow_redirects: bool) -> httpx.Client:
-    parts = urlsplit(outgoing.url)
+    parts = outgoing.parts
     try:
         return httpx.Client(
             # A proxy of the environment is never asked for this machine; certificates cost 70 ms and serve https alone.
@@ -213,7 +220,7 @@ def _attempts(client: httpx.Client, outgoing: Outgoing, patience: Patience, arou
         try:
             answer = _send(client, outgoing)
         except UpstreamUnreachable:
-            if is_last or urlsplit(outgoing.url).hostname in LOOPBACK:
+            if is_last or outgoing.parts.hostname in LOOPBACK:
                 raise
             status, wait_s = None, _backoff_s(number)
         else:
@@ -233,9 +240,9 @@ def _send(client: httpx.Client, outgoing: Outgoing) -> Exchange:
             request = client.build_request(
                 outgoing.method, outgoing.url, headers=headers, content=outgoing.body or None
             )
-        except (UnicodeError, TypeError):
+            return Exchange(client.send(request, stream=True), outgoing)
+        except (UnicodeError, TypeError):  # a header beyond ASCII, or a host that is no name
             raise _error(httpx.LocalProtocolError(""), outgoing) from None
-        return Exchange(client.send(request, stream=True), outgoing)
 
 
 def _wait_s(answer: Exchange, number: int, now: datetime) -> float | None:
