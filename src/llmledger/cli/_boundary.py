@@ -41,6 +41,9 @@ class BoundedGroup(TyperGroup):
             sys.stdout.flush()
         except BrokenPipeError:
             return _leave_quietly()
+        except SystemExit as leaving:
+            # Typer turns a broken pipe into this.
+            return _leave_quietly() if isinstance(leaving.__context__, BrokenPipeError) else _code(leaving)
         except (Abort, KeyboardInterrupt):
             return _say("interrupted", None, ExitCode.INTERRUPTED)
         except LedgerError as problem:
@@ -71,6 +74,10 @@ def _usage_lines(problem: TyperException) -> tuple[str, str | None]:
     if close:
         return problem.message, f"Did you mean {' or '.join(sorted(close))}?"
     return _one_line(problem.format_message()), getattr(problem, "hint", None) or help_hint
+
+
+def _code(leaving: SystemExit) -> int:
+    return leaving.code if isinstance(leaving.code, int) else ExitCode.OK
 
 
 def _one_line(text: str) -> str:

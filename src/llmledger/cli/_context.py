@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from llmledger.config import Config, load_config
 from llmledger.errors import UsageError
 from llmledger.paths import Paths, find_paths, find_project_file
+
+if TYPE_CHECKING:
+    from llmledger.config import Config
 
 
 def _utc_now() -> datetime:
@@ -60,8 +62,10 @@ class Surroundings:
         return find_paths(self.environ)
 
     @cached_property
-    def config(self) -> Config:
+    def config(self) -> "Config":
         """The settings of user and project; raises ConfigError when a file cannot be used."""
+        from llmledger.config import load_config
+
         return load_config(self.paths.config_file, project=find_project_file(self.folder))
 
     def ledger_path(self, option: Path | None = None) -> Path:
