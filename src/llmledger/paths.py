@@ -32,7 +32,7 @@ class Paths:
     @property
     def managed_pricing(self) -> Path:
         """Folder of the price tables that `pricing update` writes."""
-        return self.data / "pricing"
+        return self.data / "managed-pricing"
 
     @property
     def config_file(self) -> Path:

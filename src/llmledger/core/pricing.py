@@ -1,7 +1,8 @@
 """Pricing: usage and a rate to an exact cost. Pure functions; the one place where tokens become money.
 
-Each priced unit is charged for its own count less its priced parts, so nothing is charged twice and a part without a price of
-its own is charged as its whole. Amounts are exact until the end and rounded once per request, half even, to nano-USD.
+Each priced unit is charged for its own count less its priced parts, so nothing is charged twice and a part without a
+price of its own is charged as its whole. Amounts are exact until the end and rounded once per request, half even, to
+nano-USD.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +44,10 @@ def price(
 ) -> Cost:
     """Price a usage by a rate, exactly.
 
-    `at` is when the request started (aware); `context` holds selectors as served, such as `service_tier`. Total input, cached
-    parts included, decides the context tier. A per-request price counts one request unless the usage tells how many.
-    The components sum to the cost. Never raises: what cannot be priced comes back as unpriced, with the reason.
+    `at` is when the request started (aware); `context` holds selectors as served, such as `service_tier`. Total
+    input, cached parts included, decides the context tier. A per-request price counts one request unless the usage
+    tells how many. The components sum to the cost. Never raises: what cannot be priced comes back as unpriced, with
+    the reason.
     """
     if rate.free:
         return Cost(Outcome.FREE, 0, rate_id=rate.id, price_version=version, rate=rate.body, is_default=rate.is_default)
@@ -80,7 +82,7 @@ def unpriced(reason: str, *, version: str | None = None) -> Cost:
 
 
 def sheet_for(rate: Rate, *, at: datetime, context: Mapping[str, str] = NO_CONTEXT, total_input: int = 0) -> Sheet:
-    """The prices of one request: the rate's period prices, then tier, time window, modes and multipliers, in that order."""
+    """The prices of one request: the rate's, then tier, time window, modes and multipliers, in that order."""
     window = next((i for i, one in enumerate(rate.windows) if one.is_open(at)), None) if rate.windows else None
     modes = tuple(i for i, mode in enumerate(rate.modes) if mode.matches(context)) if rate.modes else ()
     steps = (_reached(rate.tiers, total_input), *(_reached(rate.modes[i].tiers, total_input) for i in modes))
@@ -141,7 +143,7 @@ def _note(rate: Rate, window: int | None, modes: Sequence[Mode], step: int) -> s
 def _take_apart(
     usage: Usage, told: Mapping[str, Quantity], sheet: Sheet
 ) -> tuple[dict[str, Quantity], tuple[str, ...], tuple[str, ...]]:
-    """Disjoint quantities of priced units, the told units that have no price at all, and the wholes smaller than their parts."""
+    """Disjoint quantities of priced units, the told units without any price, and the wholes smaller than their parts."""
     priced = sheet.counted
     alone = {name for name in told if name not in priced and not ANCESTORS[name] & priced}
     alone = {name for name in alone if not ANCESTORS[name] & alone}

@@ -1,7 +1,8 @@
 """Rates: what a model costs over one period, with its tiers, modes and time windows, as exact integers.
 
-A price is an integer of nano-USD per price unit: per 1M tokens, per 1,000 requests, per hour, as the unit's registry entry says
-(`core.usage.Unit.per`). Nine decimals of a dollar are exact that way, and a price per token need not be a whole number.
+A price is an integer of nano-USD per price unit: per 1M tokens, per 1,000 requests, per hour, as the unit's registry
+entry says (`core.usage.Unit.per`). Nine decimals of a dollar are exact that way, and a price per token need not be a
+whole number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +38,8 @@ class Tier:
 class Mode:
     """Prices for requests with certain selectors, such as `processing = batch` or `service_tier = flex`.
 
-    All selectors must equal the context's. The first matching mode that names a unit sets its price; every matching mode's
-    multiplier then applies, to the units in `only` or to all.
+    All selectors must equal the context's. The first matching mode that names a unit sets its price; every matching
+    mode's multiplier then applies, to the units in `only` or to all.
     """
 
     when: Mapping[str, str]

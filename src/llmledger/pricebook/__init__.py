@@ -13,7 +13,7 @@ __all__ = ["Entry", "PriceBook", "Provider", "load", "packaged_folder"]
 
 
 def load(folders: Sequence[Path]) -> PriceBook:
-    """Open the price tables of some folders (or single files); later ones win. Missing folders are empty; nothing is read yet.
+    """Open the price tables of some folders (or single files), later ones win; nothing is read yet.
 
     The first is the packaged table, whose date names the version; then come the managed and the user's folder.
     """

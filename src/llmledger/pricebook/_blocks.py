@@ -1,7 +1,8 @@
 """A price file cut into its models, so that one model can be read without parsing a thousand.
 
-In TOML a line `[[model]]` starts a new table wherever it stands, but inside a multi-line string. So a file without such strings
-can be cut at these lines, and each piece parsed alone. The pieces that may claim a name are those that contain it in quotes.
+In TOML a line `[[model]]` starts a new table wherever it stands, but inside a multi-line string. So a file without
+such strings can be cut at these lines, and each piece parsed alone. The pieces that may claim a name are those that
+contain it in quotes.
 """
 
 import re
@@ -69,7 +70,7 @@ class BlockText:
         return f"{self.where}, line {self.text.count(chr(10), 0, found.start()) + 1}"
 
     def claiming(self, names: Iterable[str]) -> list[int]:
-        """Indexes of the models whose text has one of the names in quotes, in the file's order. Case does not matter."""
+        """Indexes of the models whose text has one of the names in quotes, in the file's order, whatever their case."""
         if not self._can_be_searched:
             return list(range(len(self.starts)))
         folded = self._folded

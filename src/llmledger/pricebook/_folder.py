@@ -10,8 +10,8 @@ VERSION_FILE = "VERSION.toml"
 def packaged_folder(package: Path | None = None) -> Path:
     """The folder of the price table that came with this program.
 
-    A wheel carries it as `llmledger/_pricing`; in a source tree it is `pricing/` beside `src/`. `package` is the folder of
-    the llmledger package, by default this one. Raises `PriceTableError` if neither holds a table.
+    A wheel carries it as `llmledger/_pricing`; in a source tree it is `pricing/` beside `src/`. `package` is the
+    folder of the llmledger package, by default this one. Raises `PriceTableError` if neither holds a table.
     """
     package = package or Path(__file__).parent.parent
     for folder in (package / "_pricing", package.parent.parent / "pricing"):

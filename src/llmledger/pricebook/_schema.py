@@ -17,6 +17,7 @@ A bare price is USD per 1M tokens; every other unit says so in its name (`per_1k
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -134,7 +135,7 @@ def _rates(table: Table, name: str, *, is_default: bool, extends: bool) -> tuple
         for number, data in enumerate(periods, 1)
     ]
     rates.sort(key=lambda rate: rate.since or datetime.min.replace(tzinfo=UTC))
-    for earlier, later in zip(rates, rates[1:], strict=False):
+    for earlier, later in pairwise(rates):
         if earlier.until is None or later.since is None or later.since < earlier.until:
             since = instant_text(later.since) if later.since else "the beginning"
             hint = f"Write until = {since} in the earlier one." if later.since else "Give the later one a `from`."
@@ -169,8 +170,9 @@ def _rate(data: Mapping[str, Any], name: str, place: str, *, is_default: bool, e
         is_default=is_default,
         body=plain({"rate": name, **data}),
     )
-    table.get("vendor_checked")
-    table.text("note")
+    for key in ("note", "disputed"):
+        table.text(key)
+    table.day("vendor_checked")
     table.finish()
     return rate
 
@@ -191,7 +193,7 @@ def _tiers(table: Table) -> tuple[Tier, ...]:
         (_tier(one, f"{table.place}, tier {number}") for number, one in enumerate(table.tables("tier"), 1)),
         key=lambda tier: tier.threshold,
     )
-    for lower, upper in zip(tiers, tiers[1:], strict=False):
+    for lower, upper in pairwise(tiers):
         if lower.threshold == upper.threshold:
             raise table.fail(f"two tiers begin at {lower.threshold}", "Join them into one.")
     return tuple(tiers)

@@ -23,8 +23,8 @@ _REMEMBERED = 20_000
 class PriceBook:
     """What every model costs, by provider, name, time and context.
 
-    A lookup is a pure function of these and the files, which are read on first use and not again. Names match exactly, by
-    dated alias, date suffix, delimited prefix or anchored pattern; never by resemblance.
+    A lookup is a pure function of these and the files, which are read on first use and not again. Names match
+    exactly, by dated alias, date suffix, delimited prefix or anchored pattern; never by resemblance.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -35,7 +35,7 @@ class PriceBook:
 
     @property
     def version(self) -> str:
-        """Date version and content hash, and the hash of later layers that hold prices: `2026.11.20+ad698281e050.u-5d2e41`."""
+        """Date, content hash, and the hash of later layers that hold prices: `2026.11.20+ad698281e050.u-5d2e41`."""
         if self._version is None:
             first, *later = self._layers
             own = sha256(b"".join(layer.digest() for layer in later if layer.stems)).hexdigest()
@@ -57,7 +57,10 @@ class PriceBook:
         at: datetime,
         context: Mapping[str, str] = NO_CONTEXT,
     ) -> Cost:
-        """What a usage costs. Total: an unknown model, a gap in the rates or a broken file of the user's is unpriced, with the reason."""
+        """What a usage costs; never raises.
+
+        An unknown model, a gap in the rates or a broken file of the user's is unpriced, with the reason.
+        """
         try:
             entry = self.entry(provider, model, at=at)
         except PriceTableError as error:
@@ -94,7 +97,7 @@ class PriceBook:
         return None if entry is None else entry.id
 
     def provider(self, name: str) -> Provider | None:
-        """How to reach a provider, or None when no file tells of it. A later layer's file replaces an earlier one's header."""
+        """How to reach a provider, or None when no file tells of it. A later layer's header replaces an earlier one's."""
         name = self.canonical(name)
         known = [file.provider for layer in self._layers if (file := layer.file(name)) is not None]
         told = [provider for provider in known if provider.base_url is not None]

@@ -1,8 +1,8 @@
 """Prices out of an installed `genai-prices` package, as tables in our own schema. Reads its data, no network.
 
 Its conventions, and what becomes of them: a price list is tried last to first (so a later start date closes the earlier
-period); tiers lie on single prices (gathered here into tiers of the whole request); matching by `starts_with`, `contains` and
-`ends_with` becomes exact names plus `dated`, since those rules also claim models that only resemble.
+period); tiers lie on single prices (gathered here into tiers of the whole request); matching by `starts_with`,
+`contains` and `ends_with` becomes exact names plus `dated`, since those rules also claim models that only resemble.
 """
 
 import re
@@ -89,7 +89,7 @@ def installed_version() -> str:
 
 
 def read_installed(checked: date) -> list[GenaiProvider]:
-    """Every provider of the installed package; `checked` is the day on which it is read. Raises `ConfigError` when absent."""
+    """Every provider of the installed package, read on the day `checked`. Raises `ConfigError` when it is absent."""
     source = f"genai-prices {installed_version()}"
     from genai_prices.data import providers
 
@@ -146,7 +146,7 @@ def _is_theirs(theirs: Any, model: Any, name: str) -> bool:
 
 
 def _rules(match: Any) -> Iterator[tuple[str, str]]:
-    """The leaves of their boolean rule; of an `and` only its first part, whose other parts exclude models that have entries."""
+    """The leaves of their boolean rule; of an `and` only its first part: the others exclude models of their own."""
     for kind in ("equals", "starts_with", "contains", "ends_with", "regex"):
         if hasattr(match, kind):
             yield kind, getattr(match, kind)

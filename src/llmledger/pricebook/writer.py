@@ -1,4 +1,4 @@
-"""Writing price tables: sorted, one price a line, the same text for the same prices, so that a person can read a change."""
+"""Writing price tables: sorted, one price a line, the same text for the same prices, so that a diff can be read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -24,7 +24,7 @@ _PERIOD_KEYS = (
     "multiply",
     "only",
 )
-_EVIDENCE_KEYS = ("source", "checked", "evidence", "vendor_checked", "note")
+_EVIDENCE_KEYS = ("source", "checked", "evidence", "vendor_checked", "note", "disputed")
 _PRICE_KEYS = tuple(unit.price_key for unit in UNITS)
 _NESTED_KEYS = ("tier", "mode", "window")
 _HEADER_KEYS = (
