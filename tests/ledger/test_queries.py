@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
+from tests.support.slow_report import Entry, slow_sums
 
 from llmledger.core.period import Clock, parse_period
 from llmledger.core.report import COST, NUMBERS, RECONCILED, Answer, Cell, Question
 from llmledger.core.selection import DIMENSIONS, Selection
 from llmledger.core.window import Window
 from llmledger.ledger.queries import aggregate
-from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
-from tests.support.slow_report import Entry, slow_sums
 
 ZONES = (
     "UTC",
@@ -163,8 +163,8 @@ def test_grouping_by_all_tags_overlaps_and_the_total_does_not() -> None:
 
     answer = aggregate(connection, Question(window=Window(), by=("tag",)))
 
-    assert {("env=dev",): 5, ("x=1",): 5, (None,): 7} == {cell.key: cell.tally.spent[COST] for cell in answer.cells}
-    assert [12] == [cell.tally.spent[COST] for cell in answer.totals]
+    assert {cell.key: cell.tally.spent[COST] for cell in answer.cells} == {("env=dev",): 5, ("x=1",): 5, (None,): 7}
+    assert [cell.tally.spent[COST] for cell in answer.totals] == [12]
 
 
 SELECTED = {
@@ -231,7 +231,7 @@ def test_an_empty_ledger_answers_with_nothing() -> None:
     """No cells, no totals, no price version."""
     answer = aggregate(blank_ledger(), Question(window=Window(), by=("day", "model")))
 
-    assert ((), (), None) == (answer.cells, answer.totals, answer.price_version)
+    assert (answer.cells, answer.totals, answer.price_version) == ((), (), None)
 
 
 def test_percentiles_come_from_the_selected_rows() -> None:
@@ -244,5 +244,5 @@ def test_percentiles_come_from_the_selected_rows() -> None:
 
     (cell,) = aggregate(connection, Question(window=Window(), by=("model",))).cells
 
-    assert (10, 19) == (cell.tally.latency.percentile(50), cell.tally.latency.percentile(95))
-    assert 5 == cell.tally.first_token.percentile(50)
+    assert (cell.tally.latency.percentile(50), cell.tally.latency.percentile(95)) == (10, 19)
+    assert cell.tally.first_token.percentile(50) == 5

@@ -53,7 +53,7 @@ def needs_rows(dimension: str) -> bool:
 
 
 def parse_by(values: Iterable[str]) -> tuple[str, ...]:
-    """Read group-by dimensions, repeated or as comma lists; raises UsageError for an unknown or repeated one."""
+    """Read group-by dimensions, repeated or as comma lists; raises UsageError for an unknown one."""
     found: list[str] = []
     for name in split_values(values):
         lowered = name.lower() if not name.lower().startswith(TAG_PREFIX) else TAG_PREFIX + name[len(TAG_PREFIX) :]
@@ -65,10 +65,8 @@ def parse_by(values: Iterable[str]) -> tuple[str, ...]:
             near = get_close_matches(lowered, DIMENSIONS, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Use {', '.join(DIMENSIONS)} or tag:KEY."
             raise UsageError(f"cannot group by {name!r}", hint=hint)
-        if lowered in found:
-            raise UsageError(f"{lowered} is named twice in --by", hint="Name each dimension once.")
         found.append(lowered)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def split_values(values: Iterable[str]) -> tuple[str, ...]:
