@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.builders import NOON
 from tests.support.cli import CliResult, run_command
+from tests.support.llamacpp import llamacpp, smollm2_file
 from tests.support.upstream import Upstream
+
+__all__ = ["llamacpp", "smollm2_file"]
+"""Fixtures of the whole run that live in files of their own."""
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

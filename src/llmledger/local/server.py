@@ -23,14 +23,14 @@ _CHILD = Path(__file__).with_name("_child.py")
 _LOAD_ERROR = "error loading model: "
 
 
-def is_available() -> bool:
+def is_available(package: str = PACKAGE) -> bool:
     """Whether the extra that runs local models is installed; nothing is imported."""
-    return find_spec(PACKAGE) is not None
+    return find_spec(package) is not None
 
 
-def require_available() -> None:
+def require_available(package: str = PACKAGE) -> None:
     """Raise BackendMissing, with what to install, when local models cannot be run."""
-    if not is_available():
+    if not is_available(package):
         raise BackendMissing(
             "Local models need llama.cpp, which is not installed", hint="Install it: pip install 'llmledger[local]'"
         )
