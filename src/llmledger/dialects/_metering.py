@@ -51,7 +51,7 @@ class Draft:
     def fail(self, error: object, *, default_type: str = "error") -> None:
         """Take an error in any of the shapes that providers send: an object, or only a text."""
         said = mapping(error)
-        kind = said.get("type") or said.get("code") or said.get("status")
+        kind = said.get("type") or said.get("status") or said.get("code")
         self.error_type = name(kind if isinstance(kind, str) else str(kind)) if kind else default_type
         self.error_message = name(said.get("message") if said else error, bound=2000)
 

@@ -112,8 +112,8 @@ def _output(
 ) -> tuple[int | None, int | None, int | None]:
     """All output, the reasoning in it and the citations in it.
 
-    xAI leaves reasoning out of `completion_tokens`, and Perplexity reasoning and citations. For the first the response's
-    own total decides, whoever seems to be the provider: an address that hides xAI behind another name must not lose them.
+    xAI leaves reasoning out of `completion_tokens`, and Perplexity reasoning and citations. For the first the
+    response's own total decides, whoever seems to be the provider: behind an address of another name they still count.
     """
     output = _first_count(usage, ("completion_tokens", "output_tokens"), flags)
     reasoning = count(details.get("reasoning_tokens"), flags)

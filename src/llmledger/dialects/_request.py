@@ -13,7 +13,7 @@ _WALK_BOUND = 200_000
 
 
 def read_body(body: bytes) -> Json:
-    """A request body as an object; of one that is cut or broken, the plain values that can be seen on its outermost level."""
+    """A request body as an object; of one that is cut or broken, the plain values seen on its outermost level."""
     whole = parse(body)
     if isinstance(whole, dict):
         return whole

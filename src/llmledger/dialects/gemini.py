@@ -64,7 +64,7 @@ def build_request(prompt: Prompt) -> BuiltRequest:
     if settings:
         body["generationConfig"] = {**mapping(body.get("generationConfig")), **settings}
     verb = "streamGenerateContent?alt=sse" if prompt.stream else "generateContent"
-    return BuiltRequest(path=f"/models/{prompt.model.removeprefix('models/')}:{verb}", body=dump_body(body))
+    return BuiltRequest(path=f"/v1beta/models/{prompt.model.removeprefix('models/')}:{verb}", body=dump_body(body))
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

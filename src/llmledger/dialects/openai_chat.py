@@ -60,7 +60,7 @@ def build_request(prompt: Prompt) -> BuiltRequest:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if prompt.max_output_tokens is not None:
         body["max_completion_tokens"] = prompt.max_output_tokens
-    return BuiltRequest(path="/chat/completions", body=dump_body(body | dict(prompt.options)))
+    return BuiltRequest(path="/v1/chat/completions", body=dump_body(body | dict(prompt.options)))
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def build_request(prompt: Prompt) -> BuiltRequest:
             "an embedding is made of one text", hint="Leave out the system prompt, attachments and earlier turns."
         )
     body: dict[str, Any] = {"model": prompt.model, "input": prompt.text, **prompt.options}
-    return BuiltRequest(path="/embeddings", body=dump_body(body))
+    return BuiltRequest(path="/v1/embeddings", body=dump_body(body))
 
 
 def meter(*, provider: str = "", streamed: bool | None = None, asked: RequestFacts | None = None) -> Meter:

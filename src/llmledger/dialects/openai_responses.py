@@ -55,7 +55,7 @@ def build_request(prompt: Prompt) -> BuiltRequest:
         body["stream"] = True
     if prompt.max_output_tokens is not None:
         body["max_output_tokens"] = prompt.max_output_tokens
-    return BuiltRequest(path="/responses", body=dump_body(body | dict(prompt.options)))
+    return BuiltRequest(path="/v1/responses", body=dump_body(body | dict(prompt.options)))
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class _Response:
         self._image_tool(response, mapping(hosted.get("image_gen")))
 
     def _tool_counts(self, response: Json, hosted: Json) -> dict[str, int]:
-        """Hosted tools are billed beside the tokens: searches by their own counter, others by the calls in the output."""
+        """Hosted tools are billed beside tokens: searches by their own counter, others by the calls in the output."""
         usage, flags = self.draft.usage, self.draft.flags
         calls = objects(response.get("output"))
         counts: dict[str, int] = {}
