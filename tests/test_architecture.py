@@ -31,9 +31,9 @@ LAYERS = (
 )
 """Imports only point down; the members of a layer are strangers to each other."""
 
-SETTINGS = {"config", "paths"}
+SETTINGS = {"config", "config_file", "keys", "paths"}
 """Read where a program starts, and handed down as values."""
-READS_SETTINGS = {"cli", "proxy", "web", "transport", "api", "__init__", "__main__", "config", "paths"}
+READS_SETTINGS = {"cli", "proxy", "web", "transport", "api", "__init__", "__main__", *SETTINGS}
 
 
 def rank(part: str) -> int:

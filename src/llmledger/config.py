@@ -86,11 +86,11 @@ class Config:
 
 def load_config(path: Path, *, project: Path | None = None) -> Config:
     """Read the user's file and, on top of it, a project's; a file that is absent sets nothing. Raises ConfigError."""
-    settings = _read(path)
+    settings = read_settings(path)
     config = parse_config(settings, path)
     if project is None:
         return config
-    own = _read(project)
+    own = read_settings(project)
     for name in own:
         if name not in PROJECT_SETTINGS:
             raise ConfigError(
@@ -275,7 +275,8 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """A settings file as parsed TOML, empty when it is not there; raises ConfigError."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:

@@ -3,9 +3,12 @@
 `LLMLEDGER_HOME` puts everything in one folder; without it the platform's own folders are used. Nothing is created here.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+_IS_LINUX: bool = sys.platform.startswith("linux")
 
 PROJECT_FILE = ".llmledger.toml"
 """A project's own settings, looked for from the working folder upwards."""
@@ -56,12 +59,29 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
     if home:
         root = Path(home).expanduser().absolute()
         return Paths(data=root, config=root, cache=root / "cache")
+    if _IS_LINUX:
+        return _by_xdg(environ)
     import platformdirs
 
     return Paths(
         data=platformdirs.user_data_path("llmledger", appauthor=False),
         config=platformdirs.user_config_path("llmledger", appauthor=False),
         cache=platformdirs.user_cache_path("llmledger", appauthor=False),
+    )
+
+
+def _by_xdg(environ: Mapping[str, str]) -> Paths:
+    """As the XDG base directory specification has it, and platformdirs too, which takes longer to import than all of this."""
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+    def folder(variable: str, usual: str) -> Path:
+        told = Path(environ.get(variable, ""))
+        return (told if told.is_absolute() else home / usual) / "llmledger"
+
+    return Paths(
+        data=folder("XDG_DATA_HOME", ".local/share"),
+        config=folder("XDG_CONFIG_HOME", ".config"),
+        cache=folder("XDG_CACHE_HOME", ".cache"),
     )
 
 
