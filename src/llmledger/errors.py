@@ -16,10 +16,11 @@ LedgerError
 │   ├── LedgerForeign         not a ledger of ours, truncated or corrupt
 │   ├── LedgerNewer           written by a newer llmledger
 │   ├── LedgerReadOnly
-│   └── LedgerBusy
+│   ├── LedgerBusy
+│   └── LedgerUnavailable     neither ledger nor spool can take a record
 └── AnswerIsNo            1   it ran, and the answer is no (mismatch, budget exceeded, check failed)
 
-Each carries one line that names the item, and a hint that says what to do; the command line prints both at one boundary.
+Each carries one line that names the item, and a hint that says what to do; the command line prints both, in one place.
 """
 
 from enum import IntEnum
@@ -119,6 +120,10 @@ class LedgerReadOnly(StorageError):
 
 class LedgerBusy(StorageError):
     """Another process kept the ledger locked for longer than we wait."""
+
+
+class LedgerUnavailable(StorageError):
+    """Neither the ledger nor its spool can take another record."""
 
 
 class AnswerIsNo(LedgerError):

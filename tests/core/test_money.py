@@ -39,7 +39,7 @@ def test_shares_always_sum_to_the_rounded_total(weights: list[Fraction]) -> None
 
 def test_largest_remainders_get_what_is_left() -> None:
     """0.6 + 0.6 + 0.8 = 2: the floors are 0, and the two largest remainders are 0.8 and the first 0.6."""
-    assert [1, 0, 1] == share_out(2, [Fraction(6, 10), Fraction(6, 10), Fraction(8, 10)])
+    assert share_out(2, [Fraction(6, 10), Fraction(6, 10), Fraction(8, 10)]) == [1, 0, 1]
 
 
 @given(st.integers(min_value=-(10**18), max_value=10**18))

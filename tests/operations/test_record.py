@@ -26,13 +26,15 @@ class Shelf:
     rows: list[Begun | Finished] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
 
-    def begin(self, begun: Begun) -> None:
+    def begin(self, begun: Begun) -> bool:
         """Keep it."""
         self.rows.append(begun)
+        return True
 
-    def finish(self, finished: Finished) -> None:
+    def finish(self, finished: Finished) -> bool:
         """Keep it."""
         self.rows.append(finished)
+        return True
 
     def record(self, finished: Finished) -> bool:
         """Keep it once."""
@@ -130,7 +132,7 @@ def test_what_cannot_be_begun_is_not_sent() -> None:
     """A store that refuses raises through, before any upstream byte."""
 
     class Locked(Shelf):
-        def begin(self, begun: Begun) -> None:
+        def begin(self, begun: Begun) -> bool:
             raise LedgerReadOnly("ledger.db is read-only")
 
     with pytest.raises(LedgerReadOnly):

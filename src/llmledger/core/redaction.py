@@ -21,7 +21,7 @@ _SECRETS = re.compile(
 def redact(message: str, *, secrets: Iterable[str] = (), private: Iterable[str] = ()) -> str:
     """Bound an error message to one line of 300 characters, without keys and without text of the prompt.
 
-    `secrets` are removed wherever they stand; `private` texts (prompt, response) wherever 16 characters of them are echoed.
+    `secrets` are removed wherever they stand, `private` texts (the prompt) where 16 characters of them are echoed.
     What looks like a key is removed even when nobody named it. Removed text is shown as `[…]`.
     """
     text = " ".join(message[: MESSAGE_BOUND * 8].split())
@@ -55,8 +55,8 @@ def _without_echo(text: str, body: str) -> str:
 def fingerprint(api_key: str, *, ledger_id: str) -> str:
     """Name an API key by a keyed hash and its last four characters, so that it can be told apart and never recovered.
 
-    The hash is keyed with the ledger's own id: the same key has another name in another ledger. Keys too short to give away
-    four characters give away none.
+    The hash is keyed with the ledger's own id: the same key has another name in another ledger. Keys too short to give
+    away four characters give away none.
     """
     digest = hmac.new(ledger_id.encode(), api_key.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:8]
     return f"{digest}…{api_key[-4:]}" if len(api_key) >= 16 else digest

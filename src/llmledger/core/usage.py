@@ -1,8 +1,8 @@
 """Usage: what a request consumed, and the one registry of units that names every billed quantity.
 
-Usage is *inclusive, with subsets*: `input_tokens` counts all input and `cache_read_tokens` is a part of it, `output_tokens`
-counts all output and `reasoning_tokens` is a part of it, as in the OpenTelemetry GenAI conventions. Zero means none was used,
-None means that nobody told us. Dialects convert every wire format to this; pricing takes it apart again.
+Usage is *inclusive, with subsets*: `input_tokens` counts all input and `cache_read_tokens` is a part of it,
+`output_tokens` counts all output and `reasoning_tokens` is a part of it, as in the OpenTelemetry GenAI conventions.
+Zero means none was used, None means that nobody told us. Dialects convert every wire format to this; pricing takes it apart.
 """
 
 from collections.abc import Iterator, Mapping
@@ -192,8 +192,8 @@ def leaves(usage: Usage, units: frozenset[str] | None = None) -> Leaves:
     """Take a usage apart into disjoint quantities: every unit less the parts that count for themselves.
 
     `units` names those that count for themselves (a rate passes the ones it prices); by default all do. A part not in
-    `units` stays inside its nearest ancestor. A part larger than what is left of its whole leaves that whole with zero, never
-    less, and the whole is named in `overfull`. Quantities of zero are kept when they were told.
+    `units` stays inside its nearest ancestor. A part larger than what is left of its whole leaves that whole with zero,
+    never less, and the whole is named in `overfull`. Quantities of zero are kept when they were told.
     """
     told = usage.told()
     counted = [UNIT_BY_NAME[name] for name in told if units is None or name in units]

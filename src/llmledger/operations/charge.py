@@ -67,9 +67,9 @@ class _Bill:
 def settle(outcomes: Outcomes, prices: Prices) -> Settled:
     """Decide usage and money of a request that has ended, whatever way it ended.
 
-    Not billed (0): rejected before inference, or never sent. Cached by us: 0. Otherwise the provider's own cost wins over the
-    computed one, and both are kept. Usage that broke off or never came is filled up by estimates and flagged, with an upper
-    bound beside the cost; an unknown price gives None, never 0.
+    Not billed (0): rejected before inference, or never sent. Cached by us: 0. Otherwise the provider's own cost wins
+    over the computed one, and both are kept. Usage that broke off or never came is filled up by estimates and flagged,
+    with an upper bound beside the cost; an unknown price gives None, never 0.
     """
     reading = outcomes.reading
     context = {**outcomes.begun.price_context, **reading.price_context}
@@ -167,7 +167,7 @@ def _bill(outcomes: Outcomes, usage: Usage, context: Mapping[str, str], prices: 
 def _by_served_model(
     begun: Begun, served: str | None, usage: Usage, *, context: Mapping[str, str], prices: Prices
 ) -> tuple[Cost, tuple[str, ...]]:
-    """Price the model that answered. When it has no price, the one that was asked for stands in, and the row says so."""
+    """Price the model that answered; when it has no price, the one asked for stands in, and the row says so."""
     asked = prices.price(begun.provider, begun.model, usage, at=begun.started_at, context=context)
     if served is None or served == begun.model:
         return asked, ()

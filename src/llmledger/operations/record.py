@@ -14,11 +14,11 @@ from llmledger.operations.charge import Outcomes, Prices, estimate, settle
 class Store(Protocol):
     """What recording needs of a ledger."""
 
-    def begin(self, begun: Begun) -> None:
-        """Make a begun request durable."""
+    def begin(self, begun: Begun) -> bool:
+        """Make a begun request durable; False when the user chose to go on without a ledger that cannot be written."""
 
-    def finish(self, finished: Finished) -> None:
-        """Replace a begun request by its row."""
+    def finish(self, finished: Finished) -> bool:
+        """Replace a begun request by its row; False when the row was there already."""
 
     def record(self, finished: Finished) -> bool:
         """Write a row that was never begun; False when it was seen before."""

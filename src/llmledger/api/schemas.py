@@ -1,0 +1,29 @@
+"""JSON schemas of what the API returns, for programs that validate or generate code from them."""
+
+from typing import Any
+
+from llmledger.api.classic import NamedStats, UsageStats
+from llmledger.core.cost import Cost
+from llmledger.core.request import Finished
+from llmledger.core.usage import Usage
+from llmledger.errors import UsageError
+
+SCHEMAS: dict[str, type[Any]] = {
+    "usage": Usage,
+    "cost": Cost,
+    "request": Finished,
+    "usage_stats": UsageStats,
+    "named_stats": NamedStats,
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON schema of a result by name: `usage`, `cost`, `request`, `usage_stats`, `named_stats`.
+
+    Raises UsageError for another name. Pydantic is imported here and nowhere on the way to a row.
+    """
+    if name not in SCHEMAS:
+        raise UsageError(f"no schema named {name!r}", hint=f"Known: {', '.join(SCHEMAS)}.")
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SCHEMAS[name]).json_schema()
