@@ -8,6 +8,7 @@ was charged, never a count or a cost.
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from llmledger.core.report import COUNTS, Answer, Question, Tally
 from llmledger.core.selection import ALL_TAGS
@@ -23,6 +24,9 @@ from llmledger.ledger.queries_filter import (
     session_conditions,
 )
 from llmledger.ledger.queries_shape import Groups, Shape, needs_attributions, shape_of, time_conditions
+
+Connection: TypeAlias = sqlite3.Connection
+"""For those above the ledger, who may hold a connection and never use it themselves."""
 
 UNIT_COLUMNS = tuple(unit.name for unit in COLUMN_UNITS)
 

@@ -1,6 +1,5 @@
 """Build a report: ask the ledger, compare with the range before, and put the answer in order."""
 
-import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -8,7 +7,7 @@ from typing import Protocol
 from llmledger.core.report import UNPRICED, Answer, Question, Report
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
-from llmledger.ledger.queries import aggregate
+from llmledger.ledger.queries import Connection, aggregate
 from llmledger.reports.usage import Look, check_sort, compose
 
 
@@ -16,7 +15,7 @@ class Source(Protocol):
     """What reporting needs of an open ledger."""
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """The database, for reading."""
 
     @property

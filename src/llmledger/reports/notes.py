@@ -27,7 +27,7 @@ def notes_on(
         notes.append(
             Note(
                 "*",
-                "A request with several tags counts in several rows, which add up to more than the total; --by tag:KEY does not.",
+                "A request with several tags counts in several rows: they add up to more than the total.",
             )
         )
     if rates is not None and totals.converted is None and totals.cost_nanousd:
