@@ -2,8 +2,9 @@
 
 import gzip
 import importlib
+import io
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from llmledger.errors import InputFileError
 
@@ -17,7 +18,7 @@ def open_binary(path: Path) -> IO[bytes]:
     Raises OSError as `open` does, and InputFileError when Zstandard is needed and not installed.
     """
     if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return _guarded(gzip.open(path, "rb"))
     if path.suffix == ".zst":
         return _open_zstd(path)
     return path.open("rb")
@@ -40,8 +41,34 @@ def _open_zstd(path: Path) -> IO[bytes]:
             module = importlib.import_module(name)
         except ImportError:
             continue
-        return cast(IO[bytes], module.open(path, "rb"))
+        return _guarded(module.open(path, "rb"))
     raise InputFileError(
         f"{path}: reading .zst needs Zstandard",
         hint="pip install zstandard (Python 3.14 has it built in), then import again",
     )
+
+
+class _Decompressed(io.RawIOBase):
+    """A decompressed stream whose every failure is an OSError, whatever its library raises."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            chunk = self._stream.read(len(buffer))
+        except Exception as error:  # each library has an error class of its own
+            raise OSError(f"damaged: {type(error).__name__}") from error
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _guarded(stream: object) -> IO[bytes]:
+    return cast(IO[bytes], io.BufferedReader(_Decompressed(stream)))

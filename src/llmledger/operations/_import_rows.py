@@ -1,0 +1,151 @@
+"""From what a log tells of a request to the row it becomes: who pays, for whom, and what it cost when it started."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from llmledger.core.request import Attribution, Begun, Billing, Finished, UsageQuality, request_id_at
+from llmledger.core.usage import Usage
+from llmledger.dialects._contract import MeteredPart, Reading
+from llmledger.importers._contract import Imported
+from llmledger.operations.charge import Outcomes, Prices, settle
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Makes rows of one source. Lookups of folders are remembered: a log names the same ones again and again."""
+
+    source: str
+    """`import:<tool>`."""
+    billing: Billing
+    prices: Prices
+    attribute: Callable[[Path | None, str | None], Attribution]
+    """For whom a request of a folder and an app was made: git root, map rules, host."""
+    _known: dict[tuple[str | None, str | None], Attribution] = field(default_factory=dict)
+
+    def row(self, told: Imported) -> Finished:
+        """The row of a request, priced at its start."""
+        begun = self._begun(told)
+        reading = Reading(
+            usage=Usage(**told.counts),
+            quality=told.quality,
+            is_complete=True,
+            model=told.model,
+            response_id=told.provider_request_id,
+            price_context=told.price_context,
+            reported_usd=told.reported_usd,
+            parts=tuple(MeteredPart(model=model, usage=Usage(**counts)) for model, counts in told.parts),
+            flags=told.flags,
+            has_output=told.quality is not UsageQuality.MISSING,
+        )
+        settled = settle(
+            Outcomes(
+                begun=begun,
+                reading=reading,
+                status=told.status,
+                error_type=told.error_type,
+                cache_hit=told.cache_hit,
+            ),
+            self.prices,
+        )
+        return Finished(
+            begun=begun,
+            status=told.status,
+            usage=settled.usage,
+            usage_quality=settled.quality,
+            charged=settled.charged,
+            error_type=told.error_type,
+            provider_request_id=told.provider_request_id,
+            cache_hit=told.cache_hit,
+            latency_ms=told.latency_ms,
+            first_token_ms=told.first_token_ms,
+            finish_reason=told.finish_reason,
+            raw_usage=told.raw_usage,
+            price_context=settled.context,
+            parts=settled.parts,
+            flags=settled.flags,
+            source_key=told.key,
+        )
+
+    def _begun(self, told: Imported) -> Begun:
+        return Begun(
+            request_id=request_id_of(told),
+            started_at=told.started_at,
+            provider=told.provider,
+            model=told.model,
+            source=self.source,
+            dialect="none",
+            endpoint="",
+            billing=told.billing or self.billing,
+            attribution=self._attribution(told),
+            price_version=self.prices.version,
+            price_context=told.price_context,
+        )
+
+    def _attribution(self, told: Imported) -> Attribution:
+        key = (told.folder, told.app)
+        base = self._known.get(key)
+        if base is None:
+            base = self._known[key] = self.attribute(Path(told.folder) if told.folder else None, told.app)
+        return Attribution(
+            client=told.client or base.client,
+            user=told.user or base.user,
+            team=told.team or base.team,
+            project=told.project or base.project,
+            operation=base.operation,
+            app=told.app,
+            host=base.host,
+            session=told.session,
+            branch=told.branch,
+            tags=told.tags,
+        )
+
+
+def request_id_of(told: Imported) -> bytes:
+    """An id that follows from the log: the same record has it in every ledger, so that several read as one."""
+    digest = hashlib.blake2b(told.key.encode("utf-8", "surrogatepass"), digest_size=10, person=b"request").digest()
+    return request_id_at(max(0, (told.started_at - _EPOCH) // _MS), digest)
+
+
+def merged(first: Imported, second: Imported) -> Imported:
+    """Two records of one request: the fuller usage counts, from the earlier time, in the session that owns it.
+
+    Order does not matter, so that any way of reading the same logs gives the same rows.
+    """
+    fuller, other = (first, second) if _fullness(first) >= _fullness(second) else (second, first)
+    owner = min(first, second, key=_ownership)
+    return fuller._replace(
+        started_at=min(first.started_at, second.started_at),
+        session=owner.session or other.session,
+        folder=owner.folder or other.folder,
+        branch=owner.branch or other.branch,
+        is_copy=owner.is_copy,
+    )
+
+
+def _fullness(told: Imported) -> tuple[object, ...]:
+    counts = told.counts
+    return (
+        counts.get("output_tokens", 0),
+        counts.get("input_tokens", 0),
+        told.quality is not UsageQuality.PARTIAL,
+        len(told.price_context),
+        sorted(counts.items()),
+        told.finish_reason or "",
+    )
+
+
+def _ownership(told: Imported) -> tuple[object, ...]:
+    return (told.is_copy, told.started_at, told.session or "", told.folder or "")
+
+
+def without_git(folder: Path | None, base: Attribution) -> Attribution:
+    """The project of a folder that is gone or no repository: its own name."""
+    if base.project is not None or folder is None or not folder.name:
+        return base
+    return replace(base, project=folder.name)
