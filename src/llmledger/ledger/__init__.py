@@ -1,5 +1,6 @@
 """The only SQL of the program: one SQLite file per user, written exactly once per request."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
@@ -7,9 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmledger.ledger.ledger import Ledger, Manners, RecordCounts
-    from llmledger.ledger.reader import Reader, Running
-    from llmledger.ledger.standing import Recorded
+    from llmledger.errors import StorageError
+from llmledger.ledger.connection import is_writable
+from llmledger.ledger.ledger import Ledger, Manners, RecordCounts
+    from llmledger.ledger.migrations import SCHEMA
+from llmledger.ledger.reader import Reader, Running
+    from llmledger.ledger.recovery import put_right
+from llmledger.ledger.standing import Recorded
 
 __all__ = ["Ledger", "Manners", "Reader", "RecordCounts", "Recorded", "Running", "open_ledger", "open_reader"]
 
@@ -33,13 +38,16 @@ def open_ledger(
     manners: "Manners | None" = None,
 ) -> "Ledger":
     """Open a ledger to write to; by default make it when it is not there. Raises StorageError with a clear line."""
-    from llmledger.ledger.ledger import Ledger
+    from llmledger.errors import StorageError
+from llmledger.ledger.connection import is_writable
+from llmledger.ledger.ledger import Ledger
 
     return Ledger(path, create=create, now=now, home_zone=home_zone, manners=manners)
 
 
 def open_reader(path: Path) -> "Reader":
     """Open a ledger to read from; never makes one. Raises StorageError with a clear line."""
-    from llmledger.ledger.reader import Reader
+    from llmledger.ledger.migrations import SCHEMA
+from llmledger.ledger.reader import Reader
 
     return Reader(path)

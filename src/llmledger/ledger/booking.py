@@ -64,32 +64,37 @@ class Books:
     """Writes events into the tables. One per connection; every method runs in the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, *, owner: str, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._owner = owner
+        self.connection = connection
+        self.owner = owner
         self._now = now
         self._ids = Dictionaries(connection)
         self._traits_known = -1
         self._ranks: frozenset[int] = frozenset()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what else is to be written in the same transaction."""
+        return self.connection
 
     def forget(self) -> None:
         """A transaction was rolled back: ids that it made do not exist."""
         self._ids.forget()
         self._traits_known = -1
 
-    def begin(self, begun: Begun) -> bool:
+    def begin(self, begun: Begun, *, owner: str | None = None) -> bool:
         """Note a request that is about to go upstream; False when its end, or itself, is known already."""
         begun = storable_begun(begun)
-        cursor = self._connection.execute(
+        cursor = self.connection.execute(
             "INSERT OR IGNORE INTO inflight (request_id, owner, started_ms, begun)"
             " SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM seen WHERE key = ?1)",
-            (begun.request_id, self._owner, ms_of(begun.started_at), to_json(begun)),
+            (begun.request_id, owner or self.owner, ms_of(begun.started_at), to_json(begun)),
         )
         return cursor.rowcount > 0
 
     def finish(self, finished: Finished) -> Booked:
         """Write the row of a request, whether it was begun here, by a dead process, or never (an import)."""
         finished = storable(finished)
-        self._connection.execute("DELETE FROM inflight WHERE request_id = ?", (finished.begun.request_id,))
+        self.connection.execute("DELETE FROM inflight WHERE request_id = ?", (finished.begun.request_id,))
         if finished.source_key is not None:
             known = self._seen(source_digest(finished.source_key))
             if known is not None:
@@ -109,12 +114,12 @@ class Books:
         if any(self._is_booked(entry) or self._is_out_of_date(entry) for entry in entries):
             return False
         for entry in entries:
-            self._connection.execute(INSERT_ADJUSTMENT, adjustment_row(entry, self._ids))
+            self.connection.execute(INSERT_ADJUSTMENT, adjustment_row(entry, self._ids))
         return True
 
     def close_interrupted(self, owner: str) -> int:
         """Close all that a dead process had begun: the lower bound of each cost counts. Returns how many."""
-        rows = self._connection.execute("SELECT begun FROM inflight WHERE owner = ?", (owner,)).fetchall()
+        rows = self.connection.execute("SELECT begun FROM inflight WHERE owner = ?", (owner,)).fetchall()
         for (text,) in rows:
             self.finish(interrupted(from_json(Begun, text)))
         return len(rows)
@@ -122,7 +127,7 @@ class Books:
     def store_content(self, request_id: bytes, started_at: datetime, prompt: str | None, response: str | None) -> None:
         """Keep the text of a request; a second time fills in what was not there."""
         values = (request_id, ms_of(started_at), _storable_text(prompt), _storable_text(response))
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO contents (request_id, started_ms, prompt, response) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (request_id) DO UPDATE SET prompt = coalesce(prompt, excluded.prompt),"
             " response = coalesce(response, excluded.response)",
@@ -130,18 +135,18 @@ class Books:
         )
 
     def _seen(self, key: bytes) -> tuple[int, int, int | None] | None:
-        found: tuple[int, int, int | None] | None = self._connection.execute(
+        found: tuple[int, int, int | None] | None = self.connection.execute(
             "SELECT row, status, cost_nanousd FROM seen WHERE key = ?", (key,)
         ).fetchone()
         return found
 
     def _see(self, key: bytes, row: int, status: int, cost: int | None) -> None:
-        self._connection.execute(
+        self.connection.execute(
             "INSERT INTO seen (key, row, status, cost_nanousd) VALUES (?, ?, ?, ?)", (key, row, status, cost)
         )
 
     def _insert(self, finished: Finished) -> None:
-        row = self._connection.execute(INSERT_REQUEST, request_row(finished, self._ids)).lastrowid or 0
+        row = self.connection.execute(INSERT_REQUEST, request_row(finished, self._ids)).lastrowid or 0
         status, cost = _STATUS[finished.status], finished.charged.cost_nanousd
         self._see(finished.begun.request_id, row, status, cost)
         if finished.source_key is not None:
@@ -151,11 +156,11 @@ class Books:
         """A request that has a row: if that only says `interrupted`, the true end is appended, once."""
         if status & _STATUS_BITS != _STATUS[Status.INTERRUPTED] or finished.status is Status.INTERRUPTED:
             return Booked.KNOWN
-        recorded = recorded_row(self._connection, row)
+        recorded = recorded_row(self.connection, row)
         if recorded is not None:
             standing = recorded.standing
         else:
-            standing = apply_adjustments(self._connection, standing_of(interrupted(finished.begun)))
+            standing = apply_adjustments(self.connection, standing_of(interrupted(finished.begun)))
         if standing.measures.requests != 1:
             return Booked.KNOWN
         cause = f"late:{id_text(finished.begun.request_id)}"
@@ -172,7 +177,7 @@ class Books:
         """A source key that was imported before: a fuller record of the message is appended, a repetition is not."""
         if cost is not None and cost == finished.charged.cost_nanousd:
             return Booked.KNOWN
-        recorded = recorded_row(self._connection, row)
+        recorded = recorded_row(self.connection, row)
         if recorded is None:
             return Booked.KNOWN
         standing, measures = recorded.standing, measures_of(finished)
@@ -232,7 +237,7 @@ class Books:
         ours, rank = finished.begun.request_id, witness.rank(finished.begun.source)
         for worse in self._witnesses(finished, lambda other: other > rank):
             link = linked_key(ours, worse.source)
-            recorded = recorded_row(self._connection, worse.row)
+            recorded = recorded_row(self.connection, worse.row)
             if recorded is None or recorded.standing.measures.requests != 1 or self._seen(link) is not None:
                 continue
             entry = reversal(
@@ -250,26 +255,26 @@ class Books:
             return []
         if not any(wanted(rank) for rank in self._known_ranks()):
             return []
-        found = witnesses_of(self._connection, finished)
+        found = witnesses_of(self.connection, finished)
         return [other for other in found if wanted(witness.rank(other.source))]
 
     def _known_ranks(self) -> frozenset[int]:
         """The ranks of all sources that ever wrote here; only a new trait can add one."""
-        newest = self._connection.execute("SELECT max(id) FROM traits").fetchone()[0] or 0
+        newest = self.connection.execute("SELECT max(id) FROM traits").fetchone()[0] or 0
         if newest != self._traits_known:
-            sources = self._connection.execute("SELECT DISTINCT source FROM traits").fetchall()
+            sources = self.connection.execute("SELECT DISTINCT source FROM traits").fetchall()
             self._ranks = frozenset(witness.rank(source) for (source,) in sources)
             self._traits_known = newest
         return self._ranks
 
     def _is_booked(self, entry: Adjustment) -> bool:
-        found = self._connection.execute("SELECT 1 FROM adjustments WHERE cause = ?", (entry.cause,)).fetchone()
+        found = self.connection.execute("SELECT 1 FROM adjustments WHERE cause = ?", (entry.cause,)).fetchone()
         return found is not None
 
     def _is_out_of_date(self, entry: Adjustment) -> bool:
         if entry.after is None:
             return False
-        newest = self._connection.execute(
+        newest = self.connection.execute(
             "SELECT max(id) FROM adjustments WHERE request_id = ?", (entry.request_id,)
         ).fetchone()[0]
         return (newest or 0) != entry.after

@@ -27,10 +27,12 @@ class Begin:
     """A request is about to go upstream."""
 
     begun: Begun
+    owner: str | None = None
+    """Whose it is, when it is replayed for another process."""
 
     def apply(self, books: Books) -> bool:
         """True when it was noted."""
-        return books.begin(self.begun)
+        return books.begin(self.begun, owner=self.owner)
 
     def plain(self) -> dict[str, Any]:
         """As one spool record."""

@@ -1,8 +1,10 @@
 """The ledger as its callers see it: begin, finish, record, adjust; each returns when its record is durable."""
 
-import threading
-import uuid
+import contextlib
+import os
+import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -12,12 +14,18 @@ from typing import Any, Self
 
 from llmledger.core.adjustment import Adjustment
 from llmledger.core.request import Begun, Finished
-from llmledger.ledger.booking import Booked
-from llmledger.ledger.events import Adjust, AnyEvent, Begin, Finish, StoreContent
-from llmledger.ledger.store import Failure, Store
+from llmledger.errors import LedgerBusy, LedgerForeign, StorageError
+from llmledger.ledger.booking import Booked, Books
+from llmledger.ledger.connection import storage_errors
+from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish, StoreContent
+from llmledger.ledger.owners import Owner, owners_folder
+from llmledger.ledger.recovery import Recovery, recover
+from llmledger.ledger.spool import SPOOL_BYTES, Spool, spool_path, spools_folder
+from llmledger.ledger.store import Store
+from llmledger.ledger.writer import State, Writer
 
-_PATIENCE_S = 1.0
-_MANY = 500
+_MANY = 250
+_AGAIN_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,39 +40,91 @@ class RecordCounts:
     """Fuller records of known messages; corrections were appended."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a ledger behaves towards its process and the others."""
+
+    patience_s: float = 1.0
+    """How long a write waits for others before it goes to the spool."""
+    open_patience_s: float = 10.0
+    spool_bytes: int = SPOOL_BYTES
+    pass_on: bool = False
+    """When the spool is full too: let requests through unmetered instead of refusing them."""
+    warn: Callable[[str], None] = lambda _: None
+    """Told in one line, once each time the ledger goes away."""
+
+
 class Ledger:
-    """An open ledger to write to; safe to share between threads."""
+    """An open ledger to write to; safe to share between threads, not between processes."""
 
     def __init__(
-        self, path: Path, *, create: bool, now: Callable[[], datetime], home_zone: str, patience_s: float = _PATIENCE_S
+        self, path: Path, *, create: bool, now: Callable[[], datetime], home_zone: str, manners: Manners | None = None
     ) -> None:
-        self.path = path
-        self._patience_s = patience_s
-        self._turn = threading.Lock()
-        owner = uuid.uuid4().hex
-        self._store = Store(path, owner=owner, create=create, now=now, home_zone=home_zone, patience_s=patience_s)
-        self.ledger_id = self._store.ledger_id
-        self.home_zone = self._store.home_zone
+        """Open, recover what dead processes left, and take room for the spool. Raises StorageError."""
+        manners = manners or Manners()
+
+        def open_store() -> Store:
+            return Store(path, create=create, now=now, home_zone=home_zone, patience_s=manners.open_patience_s)
+
+        with contextlib.ExitStack() as undo:
+            store = open_store()
+            undo.callback(store.close)
+            self.path, self.ledger_id, self.home_zone = path, store.ledger_id, store.home_zone
+            with store.locked(patience_s=manners.open_patience_s):
+                self._owner = Owner(owners_folder(path))
+            undo.callback(self._owner.close)
+            self.recovery: Recovery = recover(store, patience_s=manners.open_patience_s)
+            with storage_errors(path):
+                spool_at = spool_path(spools_folder(path), store.ledger_id, self._owner.name)
+                spool = Spool(spool_at, size=manners.spool_bytes)
+            undo.pop_all()
+        store.books.owner = self._owner.name
+        self._process = os.getpid()
+        self._is_open = True
+
+        def reopen() -> Store:
+            again = Store(path, create=False, now=now, home_zone=home_zone, patience_s=0.05)
+            if again.ledger_id != self.ledger_id:
+                again.close()
+                raise LedgerForeign(f"{path} is another ledger now.", hint="Put the first one back.")
+            again.books.owner = self._owner.name
+            return again
+
+        self._writer = Writer(
+            store, reopen, spool, patience_s=manners.patience_s, pass_on=manners.pass_on, warn=manners.warn
+        )
 
     def begin(self, begun: Begun) -> bool:
-        """Note that a request is about to go upstream. When this returns True, the note survives anything."""
-        return bool(self._write(Begin(begun)))
+        """Note that a request is about to go upstream. When this returns True, the note survives anything.
+
+        False: it is known already, or goes on unmetered as the user chose. Raises LedgerUnavailable when neither ledger
+        nor spool can take it: then it must not be sent.
+        """
+        return bool(self.begin_soon(begun).result())
+
+    def begin_soon(self, begun: Begun) -> "Future[bool]":
+        """The same for an event loop: the future is done when the note is durable."""
+        return self._submit(Begin(begun))
 
     def finish(self, finished: Finished) -> bool:
         """Write the row of a request that has ended; False when it was there already."""
-        return self._write(Finish(finished)) in (Booked.ADDED, Booked.LATE)
+        return self.finish_soon(finished).result() in (Booked.ADDED, Booked.LATE)
+
+    def finish_soon(self, finished: Finished) -> "Future[Any]":
+        """The same for an event loop: the future is done when the row is durable."""
+        return self._submit(Finish(finished))
 
     def record(self, finished: Finished) -> bool:
         """Write a request that was never begun here; False when its source key or id was seen."""
-        return self._write(Finish(finished)) in (Booked.ADDED, Booked.SNAPSHOT, Booked.LATE)
+        return self.finish_soon(finished).result() in (Booked.ADDED, Booked.SNAPSHOT, Booked.LATE)
 
     def record_many(self, records: Iterable[Finished]) -> RecordCounts:
         """Write many, some hundreds in each transaction, so that nobody else waits long."""
         totals = dict.fromkeys(Booked, 0)
         pending = iter(records)
-        while batch := [Finish(finished) for finished in islice(pending, _MANY)]:
-            for booked in self._write_all(batch):
-                totals[booked] += 1
+        while batch := list(islice(pending, _MANY)):
+            for done in [self.finish_soon(finished) for finished in batch]:
+                totals[done.result()] += 1
         return RecordCounts(
             added=totals[Booked.ADDED],
             known=totals[Booked.KNOWN],
@@ -74,17 +134,37 @@ class Ledger:
 
     def adjust(self, *entries: Adjustment) -> bool:
         """Append corrections that belong together, all or none; False when one is booked already or out of date."""
-        return bool(self._write(Adjust(entries)))
+        return bool(self._submit(Adjust(entries)).result())
 
     def store_content(
         self, request_id: bytes, started_at: datetime, *, prompt: str | None = None, response: str | None = None
     ) -> None:
         """Keep the text of a request, because the user asked for that."""
-        self._write(StoreContent(request_id, started_at, prompt, response))
+        self._submit(StoreContent(request_id, started_at, prompt, response)).result()
+
+    def call(self, action: Callable[[Books], Any], *, patience_s: float = 0.0) -> Any:
+        """Run any other write in a transaction of the writer's. It is not spooled: while the ledger is locked it is tried
+        again as long as `patience_s` allows. Raises StorageError.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._submit(Call(action)).result()
+            except LedgerBusy:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_AGAIN_S)
+
+    def state(self) -> State:
+        """Whether records reach the ledger or wait in the spool, and how many are in flight."""
+        return self._writer.state()
 
     def close(self) -> None:
-        """Let go of the file; nothing is waiting, since every call returns when its record is durable."""
-        self._store.close()
+        """Commit what is queued, bring back what is spooled if that can be, and let go of everything."""
+        if self._is_open:
+            self._is_open = False
+            self._writer.close()
+            self._owner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,13 +174,8 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _write(self, event: AnyEvent) -> Any:
-        return self._write_all([event])[0]
-
-    def _write_all(self, events: list[Any]) -> list[Any]:
-        with self._turn:
-            results = self._store.commit(events, patience_s=self._patience_s)
-        for result in results:
-            if isinstance(result, Failure):
-                raise result.error
-        return results
+    def _submit(self, event: AnyEvent) -> "Future[Any]":
+        if not self._is_open or self._process != os.getpid():
+            reason = "is closed" if self._process == os.getpid() else "was opened by another process; open it again"
+            raise StorageError(f"Ledger {self.path} {reason}.")
+        return self._writer.submit(event)

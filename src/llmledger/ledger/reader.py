@@ -9,10 +9,11 @@ from typing import Self
 
 from llmledger.core.adjustment import Standing
 from llmledger.core.request import Begun
-from llmledger.errors import UsageError
+from llmledger.errors import LedgerMissing, UsageError
 from llmledger.ledger.codec import from_json
 from llmledger.ledger.connection import check_file, check_is_ledger, open_for_reading, storage_errors
 from llmledger.ledger.migrations import check_schema
+from llmledger.ledger.recovery import is_due
 from llmledger.ledger.standing import Recorded, recorded_row
 
 _SHORTEST_ID = 4
@@ -38,12 +39,13 @@ class Reader:
             try:
                 check_is_ledger(self.connection, path)
                 self.schema = check_schema(self.connection, path)
-                facts = dict(self.connection.execute("SELECT key, value FROM meta").fetchall()) if self.schema else {}
+                _check_has_tables(self.schema, path)
+                facts = dict(self.connection.execute("SELECT key, value FROM meta").fetchall())
             except BaseException:
                 self.connection.close()
                 raise
-        self.home_zone: str = facts.get("home_zone", "UTC")
-        self.ledger_id: str = facts.get("ledger_id", "")
+        self.home_zone: str = facts["home_zone"]
+        self.ledger_id: str = facts["ledger_id"]
 
     def find(self, text: str) -> list[bytes]:
         """The ids that begin or end with these hexadecimal digits (four at least); two at most: ambiguous."""
@@ -73,6 +75,11 @@ class Reader:
         rows = self.connection.execute("SELECT owner, begun FROM inflight ORDER BY started_ms, request_id").fetchall()
         for owner, text in rows:
             yield Running(begun=from_json(Begun, text), owner=owner)
+
+    def is_recovery_due(self) -> bool:
+        """Whether a dead process left a spool or requests in flight."""
+        owners = self.connection.execute("SELECT DISTINCT owner FROM inflight").fetchall()
+        return is_due(self.path, self.ledger_id, [owner for (owner,) in owners])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -104,3 +111,8 @@ class Reader:
                 "SELECT request_id FROM requests WHERE substr(request_id, 13) = ?", (bytes.fromhex(tail),)
             )
         return [request_id for (request_id,) in rows if request_id.hex().endswith(digits)]
+
+
+def _check_has_tables(schema: int, path: Path) -> None:
+    if schema == 0:
+        raise LedgerMissing(f"Ledger {path} is empty.", hint="The first `llmledger run` or `import` fills it.")

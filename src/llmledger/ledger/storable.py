@@ -95,8 +95,7 @@ class _Mending:
 
 def storable_begun(begun: Begun) -> Begun:
     """The same request in values that the ledger can keep."""
-    mending = _Mending()
-    return _begun(begun, mending)
+    return begun if _is_plain_begun(begun) else _begun(begun, _Mending())
 
 
 def storable(finished: Finished) -> Finished:
@@ -136,28 +135,46 @@ def storable(finished: Finished) -> Finished:
 
 def _is_plain(finished: Finished) -> bool:
     """Whether nothing can need mending: the quick test that nearly every record passes."""
-    begun, charged, who = finished.begun, finished.charged, finished.begun.attribution
-    if (
-        begun.price_context
-        or finished.parts
-        or finished.timeline
-        or finished.raw_usage
-        or begun.started_at.tzinfo is None
-    ):
+    begun, charged = finished.begun, finished.charged
+    if finished.parts or (finished.raw_usage is not None and not _Mending().fits(finished.raw_usage, "raw_usage")):
         return False
     words = (
-        begun.provider, begun.model, begun.source, begun.dialect, begun.endpoint, begun.client_request_id,
-        who.client, who.user, who.team, who.project, who.operation, who.app, who.key, who.host, who.session, who.branch,
         finished.served_model, finished.error_type, finished.error_message, finished.provider_request_id,
-        finished.finish_reason, charged.rate_id, charged.price_version,
-        *who.tags, *who.tags.values(), *finished.price_context, *finished.price_context.values(),
+        finished.finish_reason, charged.rate_id, *finished.price_context, *finished.price_context.values(),
+        *_words(begun),
     )  # fmt: skip
+    marks = (*finished.flags, *charged.unpriced_units, *[event for event, _ in finished.timeline])
     counts = (
-        finished.http_status, finished.latency_ms, finished.first_token_ms, begun.estimate.input_tokens,
-        begun.estimate.max_output_tokens, *finished.usage.told().values(),
+        finished.http_status, finished.latency_ms, finished.first_token_ms, *[ms for _, ms in finished.timeline],
+        begun.estimate.input_tokens, begun.estimate.max_output_tokens, *finished.usage.told().values(),
     )  # fmt: skip
-    amounts = (charged.cost_nanousd, charged.cost_high_nanousd, charged.computed_nanousd, charged.reported_nanousd)
-    return _are_plain_words(words, finished.flags + charged.unpriced_units) and _are_plain_numbers(counts, amounts)
+    amounts = (
+        charged.cost_nanousd, charged.cost_high_nanousd, charged.computed_nanousd, charged.reported_nanousd,
+        begun.estimate.low_nanousd, begun.estimate.high_nanousd,
+    )  # fmt: skip
+    return (
+        begun.started_at.tzinfo is not None and _are_plain_words(words, marks) and _are_plain_numbers(counts, amounts)
+    )
+
+
+def _is_plain_begun(begun: Begun) -> bool:
+    estimate = begun.estimate
+    return (
+        begun.started_at.tzinfo is not None
+        and _are_plain_words(_words(begun), ())
+        and _are_plain_numbers(
+            (estimate.input_tokens, estimate.max_output_tokens), (estimate.low_nanousd, estimate.high_nanousd)
+        )
+    )
+
+
+def _words(begun: Begun) -> tuple[Any, ...]:
+    who = begun.attribution
+    return (
+        begun.provider, begun.model, begun.source, begun.dialect, begun.endpoint, begun.client_request_id,
+        begun.price_version, who.client, who.user, who.team, who.project, who.operation, who.app, who.key, who.host,
+        who.session, who.branch, *who.tags, *who.tags.values(), *begun.price_context, *begun.price_context.values(),
+    )  # fmt: skip
 
 
 def _are_plain_words(words: tuple[Any, ...], single: tuple[str, ...]) -> bool:

@@ -2,13 +2,13 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from llmledger.errors import LedgerBusy, LedgerMissing
+from llmledger.errors import LedgerBusy, LedgerMissing, StorageError
 from llmledger.ledger.booking import Books
 from llmledger.ledger.connection import (
     check_is_ledger,
@@ -21,8 +21,8 @@ from llmledger.ledger.lock import FileLock
 from llmledger.ledger.migrations import Birth, check_schema, migrate
 from llmledger.ledger.rows import ms_of
 
-CHECKPOINT_BYTES = 4 * 1024 * 1024
-"""How long the write-ahead log may grow before it is worked into the file."""
+CHECKPOINT_EVENTS = 500
+"""How much a process writes before it works the write-ahead log into the file; some 16 MB of log."""
 
 _OF_THE_EVENT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 _OF_THE_VALUES = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
@@ -44,11 +44,10 @@ class Store:
     """The writing side of one open ledger file. Not for several threads at once."""
 
     def __init__(
-        self, path: Path, *, owner: str, create: bool, now: Callable[[], datetime], home_zone: str, patience_s: float
+        self, path: Path, *, create: bool, now: Callable[[], datetime], home_zone: str, patience_s: float
     ) -> None:
         """Open, and make or migrate, the file. Raises StorageError, one clear line for each way it is unusable."""
         self.path = path
-        self._log = path.with_name(f"{path.name}-wal")
         prepare_file(path, create=create)
         with storage_errors(path), contextlib.ExitStack() as undo:
             self.lock = FileLock(lock_path(path))
@@ -65,32 +64,43 @@ class Store:
             undo.pop_all()
         self.ledger_id: str = facts["ledger_id"]
         self.home_zone: str = facts["home_zone"]
-        self.books = Books(self.connection, owner=owner, now=now)
+        self.books = Books(self.connection, owner="", now=now)
         self._identity = _identity(path)
+        self._since_checkpoint = 0
 
     def commit(self, events: Sequence[AnyEvent], *, patience_s: float) -> list[Any]:
         """Write all events in one durable transaction; returns each one's result, or a `Failure` for a bad one.
 
         Raises StorageError when nothing could be written: then none of them is.
         """
+        with self.locked(patience_s=patience_s):
+            return self.transact(events)
+
+    @contextlib.contextmanager
+    def locked(self, *, patience_s: float) -> Iterator[sqlite3.Connection]:
+        """Hold the ledger's lock: for several transactions in a row, a checkpoint or a vacuum. Raises StorageError."""
         with storage_errors(self.path):
             self._acquire(patience_s)
             try:
                 self._check_place()
-                results = self._transact(events)
-                self._checkpoint_when_due()
+                yield self.connection
             finally:
                 self.lock.release()
-        return results
 
-    def exclusively(self, action: Callable[[sqlite3.Connection], Any], *, patience_s: float) -> Any:
-        """Run something outside a transaction (a checkpoint, a vacuum) under the ledger's lock."""
-        with storage_errors(self.path):
-            self._acquire(patience_s)
-            try:
-                return action(self.connection)
-            finally:
-                self.lock.release()
+    def checkpoint_when_due(self) -> None:
+        """Work the log into the file now and then; the rows are durable already, so it is called when nobody waits.
+
+        PASSIVE: it never waits for a reader, and when it got to the end the log starts from its beginning again.
+        """
+        if self._since_checkpoint < CHECKPOINT_EVENTS:
+            return
+        with contextlib.suppress(StorageError), self.locked(patience_s=0.0):
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._since_checkpoint = 0
+
+    def is_in_place(self) -> bool:
+        """Whether the file that we write is still the one that the path names."""
+        return _identity(self.path) == self._identity
 
     def close(self) -> None:
         """Work the log into the file, if nobody else is using it, and let go of everything."""
@@ -115,16 +125,18 @@ class Store:
 
     def _check_place(self) -> None:
         """A file that was moved or replaced would still take our writes, where nobody will look for them."""
-        if _identity(self.path) != self._identity:
+        if not self.is_in_place():
             raise LedgerMissing(f"Ledger {self.path} was moved or replaced.", hint="Put it back, or restart llmledger.")
 
-    def _transact(self, events: Sequence[AnyEvent]) -> list[Any]:
+    def transact(self, events: Sequence[AnyEvent]) -> list[Any]:
+        """Write all events in one transaction; the caller holds the lock. Raises sqlite3.Error or LedgerNewer."""
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             check_schema(connection, self.path)
             results = [self._apply(event) for event in events]
             connection.execute("COMMIT")
+            self._since_checkpoint += len(events)
         except BaseException:
             self.books.forget()
             if connection.in_transaction:
@@ -144,16 +156,6 @@ class Store:
             return Failure(error)
         connection.execute("RELEASE event")
         return result
-
-    def _checkpoint_when_due(self) -> None:
-        try:
-            is_due = self._log.stat().st_size > CHECKPOINT_BYTES
-        except FileNotFoundError:
-            return
-        if is_due:
-            # The rows are durable already: a checkpoint that fails is tried again later.
-            with contextlib.suppress(sqlite3.Error):
-                self.connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,126 @@
+"""What whoever opens a ledger for writing puts right first: spools of dead processes are replayed, then what these left
+in flight is closed as interrupted. In this order, since a spool may hold the very finish that is missing.
+"""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from llmledger.ledger.booking import Books
+from llmledger.ledger.events import AnyEvent, Begin, Call, event_from
+from llmledger.ledger.owners import dead_owners, forget, is_alive, owners_folder
+from llmledger.ledger.rows import time_of
+from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
+from llmledger.ledger.store import Failure, Store
+
+_MANY = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What was put right."""
+
+    replayed: int = 0
+    """Records that waited in spools of dead processes."""
+    interrupted: int = 0
+    """Requests of dead processes that were closed with the lower bound of their cost."""
+    unreadable: int = 0
+    """Lines of spools that could not be understood; their files were set aside."""
+
+
+def recover(store: Store, *, patience_s: float) -> Recovery:
+    """Replay, then sweep, under the ledger's lock. What is interrupted in the middle is done again by the next."""
+    owners = owners_folder(store.path)
+    with store.locked(patience_s=patience_s):
+        replayed = unreadable = 0
+        for waiting in _dead_spools(store, owners):
+            events, bad = _events(waiting.path, owner=waiting.owner)
+            bad += commit_in_parts(store, events)
+            _put_away(waiting.path, is_clean=not bad)
+            replayed, unreadable = replayed + len(events), unreadable + bad
+        dead = [name for name in _in_flight(store) if not is_alive(owners, name)]
+        interrupted = sum(store.transact([Call(_sweep(name))])[0] for name in dead)
+        for name in dead_owners(owners):
+            forget(owners, name)
+    return Recovery(replayed=replayed, interrupted=interrupted, unreadable=unreadable)
+
+
+def put_right(path: Path) -> Recovery:
+    """Migrate and recover a ledger that is there, for somebody who only wants to read it. Raises StorageError.
+
+    A reader has no clock: what it books was booked when the dead process last wrote to its files.
+    """
+    store = Store(path, create=False, now=lambda: _last_written(path), home_zone="UTC", patience_s=1.0)
+    try:
+        return recover(store, patience_s=1.0)
+    finally:
+        store.close()
+
+
+def is_due(store_path: Path, ledger_id: str, in_flight: Iterable[str]) -> bool:
+    """Whether a dead process left something to recover; a look that changes nothing."""
+    owners = owners_folder(store_path)
+    names = {waiting.owner for waiting in found_spools(spools_folder(store_path)) if waiting.ledger_id == ledger_id}
+    return any(not is_alive(owners, name) for name in {*names, *in_flight})
+
+
+def commit_in_parts(store: Store, events: Iterable[AnyEvent]) -> int:
+    """Write waiting events, some hundreds in each transaction, and return how many could not be. The lock is held."""
+    pending, bad = iter(events), 0
+    while batch := list(islice(pending, _MANY)):
+        bad += sum(isinstance(result, Failure) for result in store.transact(batch))
+    return bad
+
+
+def read_events(lines: Iterable[bytes], *, owner: str) -> tuple[list[AnyEvent], int]:
+    """The events of spool lines, as their owner's, and how many lines made no sense."""
+    events: list[AnyEvent] = []
+    bad = 0
+    for line in lines:
+        try:
+            event = event_from(line)
+        except (ValueError, KeyError, TypeError):
+            bad += 1
+            continue
+        events.append(Begin(event.begun, owner) if isinstance(event, Begin) else event)
+    return events, bad
+
+
+def _last_written(path: Path) -> datetime:
+    spools = (waiting.path for waiting in found_spools(spools_folder(path)))
+    files = (path, path.with_name(f"{path.name}-wal"), *spools)
+    return max(time_of(file.stat().st_mtime_ns // 1_000_000) for file in files if file.exists())
+
+
+def _events(path: Path, *, owner: str) -> tuple[list[AnyEvent], int]:
+    return read_events(read_lines(path), owner=owner)
+
+
+def _dead_spools(store: Store, owners: Path) -> list[Waiting]:
+    found = found_spools(spools_folder(store.path))
+    return [
+        waiting for waiting in found if waiting.ledger_id == store.ledger_id and not is_alive(owners, waiting.owner)
+    ]
+
+
+def _put_away(path: Path, *, is_clean: bool) -> None:
+    with contextlib.suppress(OSError):
+        if is_clean:
+            path.unlink(missing_ok=True)
+        else:
+            path.rename(path.with_suffix(".unreadable"))
+
+
+def _in_flight(store: Store) -> list[str]:
+    return [name for (name,) in store.connection.execute("SELECT DISTINCT owner FROM inflight").fetchall()]
+
+
+def _sweep(name: str) -> Any:
+    def sweep(books: Books) -> int:
+        return books.close_interrupted(name)
+
+    return sweep

@@ -1,0 +1,152 @@
+"""Where records wait while the ledger cannot be written: room on the disk that was taken beforehand.
+
+One file per process and ledger: JSON lines, then zeros. The first line names the ledger. A line counts once it is on
+the disk; replaying one twice changes nothing.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SPOOL_BYTES = 4 * 1024 * 1024
+_FORMAT = 1
+_CHUNK = 1024 * 1024
+
+
+def spools_folder(ledger: Path) -> Path:
+    """Where the spools of the ledgers of a folder are."""
+    return ledger.parent / "spools"
+
+
+def spool_path(folder: Path, ledger_id: str, owner: str) -> Path:
+    """The spool of one process for one ledger."""
+    return folder / f"{ledger_id}-{owner}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A spool file found in the folder."""
+
+    path: Path
+    ledger_id: str
+    owner: str
+
+
+def found_spools(folder: Path) -> list[Waiting]:
+    """All spools of a folder, of any ledger and any process."""
+    if not folder.is_dir():
+        return []
+    split = ((path, *path.stem.partition("-")) for path in sorted(folder.glob("*-*.jsonl")))
+    return [Waiting(path, ledger_id, owner) for path, ledger_id, _, owner in split]
+
+
+class Spool:
+    """The open spool of this process. Not for several threads at once."""
+
+    def __init__(self, path: Path, *, size: int = SPOOL_BYTES) -> None:
+        """Make the file and take its room on the disk, durably. Raises OSError when there is no room."""
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path = path
+        self.size = size
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _allocate(self._handle, size)
+            head = json.dumps({"spool": _FORMAT, "file": path.stem}).encode() + b"\n"
+            _write_at(self._handle, head, 0)
+            os.fsync(self._handle)
+            _sync_folder(path.parent)
+        except OSError:
+            os.close(self._handle)
+            path.unlink(missing_ok=True)
+            raise
+        self._start = self._end = len(head)
+
+    @property
+    def used(self) -> int:
+        """Bytes of records that wait."""
+        return self._end - self._start
+
+    @property
+    def room(self) -> int:
+        """Bytes that further records may take; the last byte always stays zero."""
+        return self.size - self._end - 1
+
+    def append(self, lines: Iterable[bytes]) -> bool:
+        """Put complete lines on the disk; False, and nothing is written, when they do not fit. Raises OSError."""
+        block = b"".join(lines)
+        if len(block) > self.room:
+            return False
+        _write_at(self._handle, block, self._end)
+        _sync(self._handle)
+        self._end += len(block)
+        return True
+
+    def lines(self) -> list[bytes]:
+        """The records that wait, in their order."""
+        return list(read_lines(self.path))
+
+    def clear(self) -> None:
+        """All records are in the ledger now: make the room free again, durably. Raises OSError."""
+        for at in range(self._start, self._end, _CHUNK):
+            _write_at(self._handle, bytes(min(_CHUNK, self._end - at)), at)
+        _sync(self._handle)
+        self._end = self._start
+
+    def close(self) -> None:
+        """Let go of the file, and remove it when nothing waits in it."""
+        if self._handle >= 0:
+            if not self.used:
+                with contextlib.suppress(OSError):
+                    self.path.unlink(missing_ok=True)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file as a killed process does."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The complete records of a spool file; a line that was being written when the process died was never promised."""
+    with path.open("rb") as file:
+        file.readline()
+        for line in file:
+            if line.startswith(b"\x00") or not line.endswith(b"\n"):
+                return
+            yield line
+
+
+def _allocate(handle: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)
+        return
+    for at in range(0, size, _CHUNK):
+        _write_at(handle, bytes(min(_CHUNK, size - at)), at)
+
+
+def _write_at(handle: int, block: bytes, at: int) -> None:
+    view = memoryview(block)
+    os.lseek(handle, at, os.SEEK_SET)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _sync(handle: int) -> None:
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(handle)
+    else:
+        os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
