@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--checked", type=date.fromisoformat, required=True, help="the day on which the wheels are read"
     )
-    parser.add_argument("--litellm", type=Path, help="folder with the litellm wheel")
+    parser.add_argument("--litellm", type=Path, required=True, help="folder with the litellm wheel")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="folder to write to")
     given = parser.parse_args()
     print(write_table(given.out, checked=given.checked, litellm=given.litellm))

@@ -3,40 +3,74 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
+from importlib.metadata import distributions
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from llmledger.pricebook.genai import read_installed
+from llmledger.pricebook.genai import PROVIDER_NAMES, read_installed
 from llmledger.pricebook.writer import file_text
+from pricing._generate.joining import Joined, join
+from pricing._generate.litellm_list import PROVIDERS, read_list
 
-FACTS = Path(__file__).parent / "providers.toml"
+HERE = Path(__file__).parent
+FACTS = HERE / "providers.toml"
+CORRECTIONS = HERE / "corrections.toml"
+ADDRESSES = "litellm/llms/openai_like/providers.json"
+
+MORE_ALIASES = {
+    "vertex": "vertex_ai",
+    "x_ai": "xai",
+    "grok": "xai",
+    "amazon-bedrock": "bedrock",
+    "moonshot_ai": "moonshot",
+}
 
 
-def write_table(out: Path, *, checked: date, litellm: Path | None) -> str:
+def write_table(out: Path, *, checked: date, litellm: Path) -> str:
     """Write every provider's file and VERSION.toml; returns one line of what was written."""
     facts = tomllib.loads(FACTS.read_text(encoding="utf-8"))
-    files = {one.name: (one.header, one.models) for one in read_installed(checked)}
-    for name, told in facts.items():
-        header, models = files.get(name, (_plain_header(name, checked), []))
-        files[name] = _with_facts(header, models, told, checked)
-    for name, (header, models) in files.items():
-        (out / f"{name}.toml").write_text(file_text(header, models), encoding="utf-8")
+    files = {one.name: Joined(one.name, one.header, one.models) for one in read_installed(checked)}
+    listed = sorted(read_list(litellm), key=attrgetter("provider", "key"))
+    for name in sorted({*facts, *(one.provider for one in listed)} - files.keys()):
+        files[name] = Joined(name, {"schema": 1, "provider": name, "title": _title(name), "checked": checked})
+    prefixes = _prefixes()
+    for name, joined in files.items():
+        _add_facts(joined, facts.get(name, {}), prefixes.get(name, []), checked)
+    for name, models in groupby(listed, key=attrgetter("provider")):
+        join(files[name], models, version=f"litellm {_version_of(litellm)}", checked=checked)
+    _correct(files, checked)
+    for name, joined in files.items():
+        (out / f"{name}.toml").write_text(file_text(joined.header, joined.models), encoding="utf-8")
     (out / "VERSION.toml").write_text(_version_text(checked), encoding="utf-8")
-    return f"{sum(len(models) for _, models in files.values())} models of {len(files)} providers"
+    return f"{sum(len(one.models) for one in files.values())} models of {len(files)} providers"
 
 
-def _plain_header(name: str, checked: date) -> dict[str, Any]:
-    return {"schema": 1, "provider": name, "title": name, "checked": checked}
+def _version_of(litellm: Path) -> str:
+    return next(one.version for one in distributions(path=[str(litellm)]) if one.name == "litellm")
 
 
-def _with_facts(
-    header: Mapping[str, Any], models: list[dict[str, Any]], told: Mapping[str, Any], checked: date
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _title(name: str) -> str:
+    return name.replace("_", " ").title().replace("Ai", "AI")
+
+
+def _prefixes() -> dict[str, list[str]]:
+    """What the sources put before a model's name, by our provider: it may stand there in requests too."""
+    found: dict[str, list[str]] = {}
+    for theirs, ours in (*PROVIDERS.items(), *PROVIDER_NAMES.items()):
+        found.setdefault(ours, []).append(f"{theirs}/")
+    return found
+
+
+def _add_facts(joined: Joined, told: Mapping[str, Any], prefixes: list[str], checked: date) -> None:
     told = dict(told)
     excepts = told.pop("except", [])
+    routes = [*told.pop("routes", []), f"{joined.name}/", *prefixes]
+    joined.header = {**joined.header, **told, "routes": list(dict.fromkeys(routes))}
     if told.get("local"):
-        models = [_free_model(excepts, checked)]
-    return {**header, **told}, models
+        joined.models = [_free_model(excepts, checked)]
 
 
 def _free_model(excepts: list[str], checked: date) -> dict[str, Any]:
@@ -45,5 +79,21 @@ def _free_model(excepts: list[str], checked: date) -> dict[str, Any]:
     return {"id": "any", "any": True, "except": excepts, "period": [period]}
 
 
+def _correct(files: Mapping[str, Joined], checked: date) -> None:
+    """Put hand-kept entries in the place of generated ones: what is known better than both sources have it."""
+    corrections = tomllib.loads(CORRECTIONS.read_text(encoding="utf-8"), parse_float=Decimal)
+    for provider, held in corrections.items():
+        for model in held["model"]:
+            for period in model["period"]:
+                period["checked"] = checked
+            models = files[provider].models
+            before = next((one for one in models if one["id"] == model["id"]), {})
+            models[:] = [one for one in models if one["id"] != model["id"]]
+            models.append({**before, **model})
+
+
 def _version_text(checked: date) -> str:
-    return f'schema = 1\nversion = "{checked:%Y.%m.%d}"\n'
+    aliases = {**PROVIDERS, **PROVIDER_NAMES, **MORE_ALIASES}
+    lines = [f'"{theirs}" = "{ours}"' for theirs, ours in sorted(aliases.items()) if theirs != ours]
+    head = ["schema = 1", f'version = "{checked:%Y.%m.%d}"', "", "# Other names of providers.", "[aliases]"]
+    return "\n".join([*head, *lines]) + "\n"

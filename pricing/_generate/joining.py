@@ -1,0 +1,146 @@
+"""Joining two sources: the dated list keeps its word, the broad list adds models, units and modes, and contradictions are noted."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from llmledger.core.usage import UNIT_BY_PRICE_KEY
+from llmledger.pricebook._blocks import BlockText
+from llmledger.pricebook._file import Match, PriceFile
+from llmledger.pricebook.writer import file_text, number_text
+from pricing._generate.litellm_list import LitellmModel
+
+MAIN = ("input", "output")
+"""Two sources that agree on these speak of the same product; what one of them adds is then believed."""
+
+ROUNDING = 1000
+"""Prices that differ by less than this part of them are one price, rounded on the way (0.15001 and 0.15)."""
+
+REACHES = frozenset({"xai"})
+"""Vendors whose tier begins when the threshold is reached, as litellm too has it in its code."""
+
+
+@dataclass
+class Joined:
+    """One provider's models while sources are joined."""
+
+    name: str
+    header: dict[str, Any]
+    models: list[dict[str, Any]] = field(default_factory=list)
+
+    def index(self) -> PriceFile:
+        """The models as the program itself would look them up."""
+        return PriceFile(self.name, BlockText(self.name, file_text(self.header, self.models)))
+
+
+def join(joined: Joined, listed: Iterable[LitellmModel], *, version: str, checked: date) -> None:
+    """Lay the broad list over one provider's models, in place."""
+    file = joined.index()
+    by_id = {model["id"].lower(): model for model in joined.models}
+    new: dict[str, dict[str, Any]] = {}
+    for one in listed:
+        name = _without_routes(one.model, joined.header.get("routes", ()))
+        found = file.find(name)
+        match = found.match if found is not None and found.entry is not None else None
+        if match is Match.ANY:
+            continue
+        known = by_id[found.entry.id.lower()] if match is not None else None  # type: ignore[union-attr]
+        if known is not None and match is Match.EXACT:
+            _compare(known, one, version, checked)
+        elif known is not None and match is Match.DATED and _agree(_in_force(known, checked), one.table):
+            known["names"] = sorted({*known.get("names", ()), name})
+        elif name.lower() not in new or not new[name.lower()]["period"]:
+            new[name.lower()] = _entry(name, one, version, checked)
+    joined.models += new.values()
+
+
+def _without_routes(name: str, routes: Iterable[str]) -> str:
+    for route in routes:
+        if name.lower().startswith(route) and len(name) > len(route):
+            return _without_routes(name[len(route) :], routes)
+    return name
+
+
+def _entry(name: str, one: LitellmModel, version: str, checked: date) -> dict[str, Any]:
+    source = f"{version}, which read {one.url}" if one.url else version
+    evidence = {"source": source, "checked": checked, "evidence": "secondary"}
+    table = deepcopy(one.table)
+    if one.provider in REACHES:
+        _reach(table)
+    if table.get("input") and table.get("cache_write") == 0:
+        del table["cache_write"]  # a zero that nobody stated would make those tokens free
+    return {
+        "id": name,
+        "retired": date.fromisoformat(one.retired) if one.retired else None,
+        "period": [{**table, **evidence}] if table else [],
+    }
+
+
+def _reach(table: dict[str, Any]) -> None:
+    for holder in (table, *table.get("mode", ())):
+        holder["tier"] = [
+            {("at_least" if key == "above" else key): value for key, value in tier.items()}
+            for tier in holder.get("tier", ())
+        ]
+        if not holder["tier"]:
+            del holder["tier"]
+
+
+def _in_force(known: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """The period that holds on a day: some lists know next year's prices."""
+    begun = [period for period in known["period"] if not isinstance(period.get("from"), date) or period["from"] <= day]
+    found: dict[str, Any] = (begun or known["period"])[-1]
+    return found
+
+
+def _compare(known: dict[str, Any], one: LitellmModel, version: str, day: date) -> None:
+    """Add what only the broad list knows to the rate in force, or note that it says otherwise."""
+    if one.retired and not known.get("retired"):
+        known["retired"] = date.fromisoformat(one.retired)
+    period = _in_force(known, day)
+    if not one.table or (one.table.get("free") and period.get("free")):
+        return
+    if not _agree(period, one.table):
+        _note(period, one, version, MAIN)
+        return
+    differing = [key for key in _parts(one.table) if key in period and not _same(period[key], one.table[key])]
+    if differing:
+        _note(period, one, version, differing)
+    added = [key for key in _parts(one.table) if key not in period and one.table[key]]
+    period.update((key, one.table[key]) for key in added)
+    have = [mode["when"] for mode in period.get("mode", ())]
+    modes = [mode for mode in one.table.get("mode", ()) if mode["when"] not in have]
+    if modes:
+        period["mode"] = [*period.get("mode", ()), *deepcopy(modes)]
+    if added or modes:
+        period["source"] = f"{period['source']}; {version} for {', '.join(_said(added, modes))}"
+
+
+def _said(added: Iterable[str], modes: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [*added, *("+".join(mode["when"].values()) for mode in modes)]
+
+
+def _note(period: dict[str, Any], one: LitellmModel, version: str, keys: Iterable[str]) -> None:
+    if one.table.get("free"):
+        said = "free"
+    else:
+        said = ", ".join(f"{key} {number_text(one.table[key])}" for key in keys if key in one.table)
+    period["disputed"] = f"{version} has {said or 'no such price'}"
+
+
+def _parts(table: Mapping[str, Any]) -> list[str]:
+    return [key for key in table if key in UNIT_BY_PRICE_KEY and key not in MAIN]
+
+
+def _agree(period: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
+    """Whether both have the same main prices, but for a rounding; an output price of zero is none."""
+    if not table:
+        return False
+    return all(_same(period.get(key) or Decimal(0), table.get(key) or Decimal(0)) for key in MAIN)
+
+
+def _same(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) <= max(one, other) / ROUNDING
