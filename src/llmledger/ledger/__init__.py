@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmledger.errors import StorageError
-from llmledger.ledger.connection import is_writable
-from llmledger.ledger.ledger import Ledger, Manners, RecordCounts
-    from llmledger.ledger.migrations import SCHEMA
-from llmledger.ledger.reader import Reader, Running
-    from llmledger.ledger.recovery import put_right
-from llmledger.ledger.standing import Recorded
+    from llmledger.ledger.ledger import Ledger, RecordCounts
+    from llmledger.ledger.manners import Manners
+    from llmledger.ledger.reader import Reader, Running
+    from llmledger.ledger.standing import Recorded
 
 __all__ = ["Ledger", "Manners", "Reader", "RecordCounts", "Recorded", "Running", "open_ledger", "open_reader"]
 
-_PLACES = {"Reader": "reader", "Running": "reader", "Recorded": "standing"}
+_PLACES = {"Reader": "reader", "Running": "reader", "Recorded": "standing", "Manners": "manners"}
 """Where a name is that does not come with writing: those who only read shall not pay for the writer's start."""
 
 
@@ -38,16 +35,26 @@ def open_ledger(
     manners: "Manners | None" = None,
 ) -> "Ledger":
     """Open a ledger to write to; by default make it when it is not there. Raises StorageError with a clear line."""
-    from llmledger.errors import StorageError
-from llmledger.ledger.connection import is_writable
-from llmledger.ledger.ledger import Ledger
+    from llmledger.ledger.ledger import Ledger
 
     return Ledger(path, create=create, now=now, home_zone=home_zone, manners=manners)
 
 
 def open_reader(path: Path) -> "Reader":
-    """Open a ledger to read from; never makes one. Raises StorageError with a clear line."""
-    from llmledger.ledger.migrations import SCHEMA
-from llmledger.ledger.reader import Reader
+    """Open a ledger to read from; never makes one. Raises StorageError with a clear line.
 
+    When an older program wrote it, or a dead process left something to recover, that is put right first if the file is
+    writable; where it is not, the ledger is read as it is.
+    """
+    from llmledger.ledger.reader import Reader
+
+    reader = Reader(path)
+    if not reader.is_recovery_due():
+        return reader
+    from llmledger.errors import StorageError
+    from llmledger.ledger.recovery import put_right
+
+    reader.close()
+    with contextlib.suppress(StorageError):
+        put_right(path)
     return Reader(path)

@@ -18,9 +18,10 @@ from llmledger.errors import LedgerBusy, LedgerForeign, StorageError
 from llmledger.ledger.booking import Booked, Books
 from llmledger.ledger.connection import storage_errors
 from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish, StoreContent
+from llmledger.ledger.manners import Manners
 from llmledger.ledger.owners import Owner, owners_folder
 from llmledger.ledger.recovery import Recovery, recover
-from llmledger.ledger.spool import SPOOL_BYTES, Spool, spool_path, spools_folder
+from llmledger.ledger.spool import Spool, spool_path, spools_folder
 from llmledger.ledger.store import Store
 from llmledger.ledger.writer import State, Writer
 
@@ -38,20 +39,6 @@ class RecordCounts:
     """Recorded by a better witness before."""
     snapshots: int = 0
     """Fuller records of known messages; corrections were appended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How a ledger behaves towards its process and the others."""
-
-    patience_s: float = 1.0
-    """How long a write waits for others before it goes to the spool."""
-    open_patience_s: float = 10.0
-    spool_bytes: int = SPOOL_BYTES
-    pass_on: bool = False
-    """When the spool is full too: let requests through unmetered instead of refusing them."""
-    warn: Callable[[str], None] = lambda _: None
-    """Told in one line, once each time the ledger goes away."""
 
 
 class Ledger:
@@ -143,8 +130,8 @@ class Ledger:
         self._submit(StoreContent(request_id, started_at, prompt, response)).result()
 
     def call(self, action: Callable[[Books], Any], *, patience_s: float = 0.0) -> Any:
-        """Run any other write in a transaction of the writer's. It is not spooled: while the ledger is locked it is tried
-        again as long as `patience_s` allows. Raises StorageError.
+        """Run any other write in a transaction of the writer's. It is not spooled: while the ledger is locked it is
+        tried again as long as `patience_s` allows. Raises StorageError.
         """
         deadline = time.monotonic() + patience_s
         while True:

@@ -11,9 +11,9 @@ from llmledger.core.adjustment import Standing
 from llmledger.core.request import Begun
 from llmledger.errors import LedgerMissing, UsageError
 from llmledger.ledger.codec import from_json
-from llmledger.ledger.connection import check_file, check_is_ledger, open_for_reading, storage_errors
-from llmledger.ledger.migrations import check_schema
-from llmledger.ledger.recovery import is_due
+from llmledger.ledger.connection import check_file, check_is_ledger, is_writable, open_for_reading, storage_errors
+from llmledger.ledger.migrations import SCHEMA, check_schema
+from llmledger.ledger.spool import is_recovery_due
 from llmledger.ledger.standing import Recorded, recorded_row
 
 _SHORTEST_ID = 4
@@ -77,9 +77,11 @@ class Reader:
             yield Running(begun=from_json(Begun, text), owner=owner)
 
     def is_recovery_due(self) -> bool:
-        """Whether a dead process left a spool or requests in flight."""
+        """Whether the file is writable, and old, or left unfinished by a dead process."""
+        if not is_writable(self.path):
+            return False
         owners = self.connection.execute("SELECT DISTINCT owner FROM inflight").fetchall()
-        return is_due(self.path, self.ledger_id, [owner for (owner,) in owners])
+        return self.schema < SCHEMA or is_recovery_due(self.path, self.ledger_id, [owner for (owner,) in owners])
 
     def close(self) -> None:
         """Let go of the file."""

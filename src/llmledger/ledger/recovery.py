@@ -61,13 +61,6 @@ def put_right(path: Path) -> Recovery:
         store.close()
 
 
-def is_due(store_path: Path, ledger_id: str, in_flight: Iterable[str]) -> bool:
-    """Whether a dead process left something to recover; a look that changes nothing."""
-    owners = owners_folder(store_path)
-    names = {waiting.owner for waiting in found_spools(spools_folder(store_path)) if waiting.ledger_id == ledger_id}
-    return any(not is_alive(owners, name) for name in {*names, *in_flight})
-
-
 def commit_in_parts(store: Store, events: Iterable[AnyEvent]) -> int:
     """Write waiting events, some hundreds in each transaction, and return how many could not be. The lock is held."""
     pending, bad = iter(events), 0

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmledger.ledger.owners import is_alive, owners_folder
+
 SPOOL_BYTES = 4 * 1024 * 1024
 _FORMAT = 1
 _CHUNK = 1024 * 1024
@@ -41,6 +43,13 @@ def found_spools(folder: Path) -> list[Waiting]:
         return []
     split = ((path, *path.stem.partition("-")) for path in sorted(folder.glob("*-*.jsonl")))
     return [Waiting(path, ledger_id, owner) for path, ledger_id, _, owner in split]
+
+
+def is_recovery_due(ledger: Path, ledger_id: str, in_flight: Iterable[str]) -> bool:
+    """Whether a dead process left a spool or requests in flight; a look that changes nothing."""
+    owners = owners_folder(ledger)
+    names = {waiting.owner for waiting in found_spools(spools_folder(ledger)) if waiting.ledger_id == ledger_id}
+    return any(not is_alive(owners, name) for name in {*names, *in_flight})
 
 
 class Spool:
