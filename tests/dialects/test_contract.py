@@ -1,4 +1,4 @@
-"""What every wire format owes: each capture reads as expected, however its bytes are cut, and nothing makes a meter raise."""
+"""What every wire format owes: captures read as expected however they are cut, and no bytes make a meter raise."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Accounting failures of other systems, as reported in their public trackers, each beside the capture that would show it."""
+"""Accounting failures of other systems, as their public trackers report them, each beside a capture that shows it."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_deepseek_and_xai_cached_tokens_are_parts_of_the_input_too() -> None:
 
 
 def test_xai_behind_another_name_still_counts_its_reasoning() -> None:
-    """litellm#14874: an OpenAI-compatible base URL that is xAI's; 50 + 350 reasoning = 400 by the response's own total."""
+    """litellm#14874: an OpenAI-compatible base URL that is xAI's; 50 + 350 are 400 by the response's own total."""
     behind = reading("openai_chat", "xai_behind_another_name", provider="openai")
 
     assert behind.usage.output_tokens == 400
@@ -177,7 +177,7 @@ def test_a_parser_that_fails_leaves_a_degraded_reading() -> None:
 
 def test_secrets_and_text_never_enter_the_raw_usage() -> None:
     """litellm#30736: only numbers and short names are kept of a usage object."""
-    body = b'{"choices": [], "usage": {"prompt_tokens": 3, "note": "the whole prompt of a person", "x y": 1, "tier": "flex"}}'
+    body = b'{"choices": [], "usage": {"prompt_tokens": 3, "note": "a whole prompt", "x y": 1, "tier": "flex"}}'
 
     raw = read_response("openai_chat", body).raw_usage
 

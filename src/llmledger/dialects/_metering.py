@@ -130,7 +130,8 @@ class FoldMeter:
             return "".join([self._event(event.name, event.data) for event in self._sse.feed(chunk)])
         if self._aws:
             return "".join([self._event(event, unwrapped(payload)) for event, payload in self._aws.feed(chunk)])
-        return self._feed_json(chunk)
+        self._edges.feed(chunk)
+        return "".join([self._event("", data) for data in self._objects.feed(chunk)]) if self._objects else ""
 
     def finish(self) -> Reading:
         """The response ended: answer for good."""
@@ -153,12 +154,6 @@ class FoldMeter:
             self._aws = AwsEvents()
         else:
             self._sse = SseDecoder()
-
-    def _feed_json(self, chunk: bytes) -> str:
-        if not self._objects:
-            return ""
-        self._edges.feed(chunk)
-        return "".join([self._event("", data) for data in self._objects.feed(chunk)])
 
     def _event(self, event: str, data: bytes) -> str:
         message = parse(data)
