@@ -66,9 +66,9 @@ def decoded(meter: Meter, encoding: str | None) -> Meter:
 def _decoder(encoding: str) -> Decoder | None:
     if encoding in {"gzip", "x-gzip", "deflate"}:
         return _Inflate()
-    for module in {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard", "backports.zstd")}.get(encoding, ()):
-        if find_spec(module.partition(".")[0]) is not None:
-            return _foreign(import_module(module))
+    library = {"br": "brotli", "zstd": "zstandard"}.get(encoding)
+    if library is not None and find_spec(library) is not None:
+        return _foreign(import_module(library))
     return None
 
 
