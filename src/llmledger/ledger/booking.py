@@ -65,16 +65,12 @@ class Books:
 
     def __init__(self, connection: sqlite3.Connection, *, owner: str, now: Callable[[], datetime]) -> None:
         self.connection = connection
+        """For what else is to be written in the same transaction."""
         self.owner = owner
         self._now = now
         self._ids = Dictionaries(connection)
         self._traits_known = -1
         self._ranks: frozenset[int] = frozenset()
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """For what else is to be written in the same transaction."""
-        return self.connection
 
     def forget(self) -> None:
         """A transaction was rolled back: ids that it made do not exist."""
