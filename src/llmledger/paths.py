@@ -71,7 +71,7 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
 
 
 def _by_xdg(environ: Mapping[str, str]) -> Paths:
-    """As the XDG base directory specification has it, and platformdirs too, which takes longer to import than all of this."""
+    """As the XDG base directory specification has it; so does platformdirs, which takes longer to import than this."""
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
     def folder(variable: str, usual: str) -> Path:

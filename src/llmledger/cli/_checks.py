@@ -1,0 +1,181 @@
+"""What `doctor` looks at: each check yields findings, and each finding that is not fine says what to do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from llmledger.cli._context import Surroundings
+from llmledger.cli._machine import find_keys, find_tools, open_book, shown_path
+from llmledger.errors import LedgerError
+
+OLD_PRICES_DAYS = 90
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    FINE = "fine"
+    NOTE = "note"
+    """Worth knowing; nothing is broken."""
+    PROBLEM = "problem"
+    """Something does not work, or will lose data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the diagnosis."""
+
+    level: Level
+    subject: str
+    text: str
+    todo: str | None = None
+
+
+Check = Callable[[Surroundings], Iterator[Finding]]
+
+
+def diagnose(world: Surroundings) -> Iterator[Finding]:
+    """Run every check; one that cannot be carried out is a finding itself."""
+    for subject, check in CHECKS:
+        try:
+            yield from check(world)
+        except LedgerError as problem:
+            yield Finding(Level.PROBLEM, subject, problem.message, problem.hint)
+
+
+def check_settings(world: Surroundings) -> Iterator[Finding]:
+    """The settings file can be used."""
+    path = world.paths.config_file
+    settings = world.config
+    there = path.is_file()
+    yield Finding(Level.FINE, "settings", shown_path(world, path) + ("" if there else " (not there: all is default)"))
+    zone = world.zone_name()
+    if zone is not None:
+        from llmledger.core.window import zone_named
+
+        zone_named(zone)
+    if settings.on_ledger_failure == "pass":
+        yield Finding(
+            Level.NOTE,
+            "settings",
+            "requests go on unrecorded when neither ledger nor spool can be written",
+            "llmledger config set on_ledger_failure refuse",
+        )
+
+
+def check_prices(world: Surroundings) -> Iterator[Finding]:
+    """The price table is whole and not old."""
+    book = open_book(world)
+    version = book.date_version
+    age = (world.now().date() - date.fromisoformat(version[:10].replace(".", "-"))).days
+    if age > OLD_PRICES_DAYS:
+        text = f"table of {version}, {age} days old: newer models are unpriced"
+        yield Finding(Level.NOTE, "prices", text, "llmledger pricing update")
+    else:
+        yield Finding(Level.FINE, "prices", f"table of {version}, {len(book.provider_names())} providers")
+
+
+def check_keys(world: Surroundings) -> Iterator[Finding]:
+    """Which keys are here, by name, and that nobody else can read them."""
+    from llmledger.keys import is_private
+
+    found = [f"{name} ({key.source})" for name, key in find_keys(world, open_book(world))]
+    path = world.paths.keys_file
+    if found:
+        yield Finding(Level.FINE, "keys", ", ".join(found))
+    else:
+        yield Finding(
+            Level.NOTE,
+            "keys",
+            "none: no model in the cloud can be run",
+            "Set the provider's variable, or: llmledger config set-key openai",
+        )
+    if path.exists() and not is_private(path):
+        yield Finding(Level.PROBLEM, "keys", f"{path} can be read by others", f"chmod 600 {path}")
+
+
+def check_local(world: Surroundings) -> Iterator[Finding]:
+    """What can be run without a cloud."""
+    from llmledger.local.server import is_available
+    from llmledger.local.store import installed
+
+    names = [model.name for model in installed(world.paths.models)]
+    if not is_available():
+        yield Finding(Level.NOTE, "local", "llama.cpp is not installed", "pip install 'llmledger[local]'")
+    elif names:
+        yield Finding(Level.FINE, "local", f"llama.cpp, with {', '.join(names)}")
+    else:
+        yield Finding(Level.FINE, "local", "llama.cpp; local/smollm2 is fetched on first use")
+    yield from _servers(world)
+
+
+def _servers(world: Surroundings) -> Iterator[Finding]:
+    from llmledger.operations.backends import address, look_at_all
+
+    book = open_book(world)
+    known = [provider for name in book.provider_names() if (provider := book.provider(name)) is not None]
+    providers = {one.name: one for one in known if one.local and one.name != "local"}
+    configured = world.config.providers
+    urls = {
+        name: url
+        for name, provider in providers.items()
+        if (url := address(provider, world.environ, configured[name].base_url if name in configured else None))
+    }
+    for backend in look_at_all(providers, urls, now=world.now):
+        title = backend.provider.title
+        if backend.answers:
+            yield Finding(Level.FINE, "local", f"{title} at {backend.base_url}, {len(backend.models)} models")
+        elif backend.provider.name in configured:
+            yield Finding(
+                Level.PROBLEM,
+                "local",
+                f"{title} does not answer at {backend.base_url}",
+                "Start it, or correct the config.",
+            )
+
+
+def check_tools(world: Surroundings) -> Iterator[Finding]:
+    """Logs of other tools that could be read, and which of them delete theirs."""
+    for tool in find_tools(world):
+        if tool.folder is None:
+            continue
+        place = f"logs of {tool.title} in {shown_path(world, tool.folder)}"
+        if tool.deletes_after_days:
+            text = f"{place}; it deletes them after {tool.deletes_after_days} days"
+            yield Finding(Level.NOTE, "tools", text, f"Read them regularly: llmledger import {tool.name}")
+        else:
+            yield Finding(Level.FINE, "tools", place)
+
+
+def check_ledger(world: Surroundings) -> Iterator[Finding]:
+    """The ledger opens, only its owner can read it, and it is as durable as this system allows."""
+    from llmledger.keys import is_private
+    from llmledger.ledger import open_reader
+
+    path = world.ledger_path()
+    if not path.exists():
+        yield Finding(
+            Level.NOTE, "ledger", f"none yet at {shown_path(world, path)}", "The first run or import makes it."
+        )
+        return
+    with open_reader(path) as reader:
+        running = sum(1 for _ in reader.running())
+        yield Finding(
+            Level.FINE, "ledger", f"{shown_path(world, path)}, home zone {reader.home_zone}, {running} running"
+        )
+    for place in (path, path.parent):
+        if not is_private(place):
+            todo = f"chmod {'700' if place.is_dir() else '600'} {place}"
+            yield Finding(Level.PROBLEM, "ledger", f"{place} can be read by others", todo)
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("settings", check_settings),
+    ("ledger", check_ledger),
+    ("prices", check_prices),
+    ("keys", check_keys),
+    ("local", check_local),
+    ("tools", check_tools),
+)
+"""In the order that they are told."""

@@ -1,0 +1,33 @@
+"""`llmledger doctor`: is everything as it should be, and if not, what to do."""
+
+from llmledger.cli._context import surroundings
+from llmledger.cli._options import JsonOption
+from llmledger.cli._render import envelope, out, paint
+from llmledger.errors import AnswerIsNo
+
+SUMMARY = "Check the ledger, prices, keys and local models, and say what to do."
+
+_MARKS = {"fine": ("ok", "green"), "note": ("--", "yellow"), "problem": ("!!", "red")}
+
+
+def command(json: JsonOption = False) -> None:
+    """Check the settings, ledger, prices, keys, local models and other tools' logs; exit code 1 if something is wrong.
+
+    Nothing is created or changed, and no key is shown.
+    """
+    from dataclasses import asdict
+
+    from llmledger.cli._checks import Level, diagnose
+
+    findings = list(diagnose(surroundings()))
+    problems = [finding for finding in findings if finding.level is Level.PROBLEM]
+    if json:
+        out(envelope("llmledger.doctor/1", {"rows": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            mark, style = _MARKS[finding.level]
+            out(f"{paint(mark, style)}  {finding.subject:<9} {finding.text}")
+            if finding.todo:
+                out(f"{'':14}{finding.todo}")
+    if problems:
+        raise AnswerIsNo(f"{len(problems)} of {len(findings)} findings need you")
