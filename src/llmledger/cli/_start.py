@@ -1,5 +1,6 @@
 """What `llmledger` shows without a command: what is here, the ways in, the ways out. It creates nothing."""
 
+import re
 from collections.abc import Iterator
 
 from llmledger._version import VERSION
@@ -70,8 +71,8 @@ def _block(title: str, lines: list[tuple[str, str]]) -> None:
     left = max(len(name) for name, _ in lines)
     for name, text in lines:
         fits = len(text) <= width() - left - 4
-        shown = text if fits else text.replace(", ", ",\n" + " " * (left + 4))
-        out(f"  {name:<{left}}  {shown}")
+        parts = [text] if fits else re.split(r"(?<=[,;]) ", text)
+        out(f"  {name:<{left}}  " + ("\n" + " " * (left + 4)).join(parts))
 
 
 def _ways(title: str, ways: tuple[tuple[str, str, str], ...]) -> None:
