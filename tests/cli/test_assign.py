@@ -1,0 +1,54 @@
+"""`assign`: a dry run without --yes, a pair of corrections per request with it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conftest import RunCli
+from tests.support.sample import sample_facts, write_ledger
+
+
+@pytest.fixture
+def ledger(ledger_path: Path) -> Path:
+    """The sample ledger."""
+    write_ledger(ledger_path, sample_facts())
+    return ledger_path
+
+
+def costs(run_cli: RunCli, by: str) -> dict[str | None, str | None]:
+    """Cost by a dimension."""
+    rows = json.loads(run_cli("report", "--by", by, "--json").stdout)["rows"]
+    return {row[by]: row["cost_usd"] for row in rows}
+
+
+def test_nothing_changes_without_yes(run_cli: RunCli, ledger: Path) -> None:
+    """It says how many requests it would be, and what they cost: 3 x $0.136 + $0.031."""
+    result = run_cli("assign", "--user", "bob", "--to-project", "shop")
+
+    assert result.stdout == "4 requests ($0.439) would be assigned.\n"
+    assert "dry run" in result.stderr
+    assert "shop" not in costs(run_cli, "project")
+
+
+def test_requests_count_elsewhere_afterwards_and_the_total_stays(run_cli: RunCli, ledger: Path) -> None:
+    """Twice is once: what already is there is not moved again; "" takes it away."""
+    before = costs(run_cli, "status")
+    first = run_cli("assign", "--user", "bob", "--to-project", "shop", "--to-user", "eve", "--yes")
+    again = run_cli("assign", "--user", "eve", "--to-project", "shop", "--yes")
+
+    assert first.stdout == "4 requests ($0.439) were assigned.\n"
+    assert again.stdout == "0 requests ($0) were assigned; 4 already are.\n"
+    assert (costs(run_cli, "project")["shop"], costs(run_cli, "user")["eve"]) == ("0.439", "0.439")
+    assert "bob" not in costs(run_cli, "user")
+    assert costs(run_cli, "status") == before
+
+    back = json.loads(run_cli("assign", "--project", "shop", "--to-project", "", "--yes", "--json").stdout)
+    assert (back["booked"], back["cost_usd"]) == (4, "0.439")
+    assert "shop" not in costs(run_cli, "project")
+
+
+def test_an_assignment_to_nothing_is_refused(run_cli: RunCli, ledger: Path) -> None:
+    """Exit 2, with the options that are missing."""
+    result = run_cli("assign", "--user", "bob")
+
+    assert (result.exit_code, "--to-project" in result.stderr) == (2, True)
