@@ -36,7 +36,7 @@ else:
 
 
 _FIRST_PAUSE_S = 0.0002
-_LONGEST_PAUSE_S = 0.002
+_LONGEST_PAUSE_S = 0.0005
 
 
 class FileLock:
@@ -85,3 +85,44 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class FairLock:
+    """A file lock that nobody gets twice while another waits: who wants it stands in the turnstile until it is free.
+
+    Without the turnstile a busy process takes the lock again before a sleeping one has looked: of eight writers one in a
+    hundred writes then waited 80 ms, and some 250.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open (and create) the lock's two files. Raises OSError."""
+        self._lock = FileLock(path)
+        try:
+            self._turnstile = FileLock(path.with_name(f"{path.name}.next"))
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def acquire(self, *, patience_s: float = 0.0) -> bool:
+        """Lock it, waiting as long as allowed; say whether it is ours now."""
+        deadline = time.monotonic() + patience_s
+        if not self._turnstile.acquire(patience_s=patience_s):
+            return False
+        try:
+            return self._lock.acquire(patience_s=max(0.0, deadline - time.monotonic()))
+        finally:
+            self._turnstile.release()
+
+    def release(self) -> None:
+        """Unlock it for the next."""
+        self._lock.release()
+
+    def close(self) -> None:
+        """Unlock it and let go of the files."""
+        self._lock.close()
+        self._turnstile.close()
+
+    def abandon(self) -> None:
+        """Let go of the files as a killed process does."""
+        self._lock.abandon()
+        self._turnstile.abandon()

@@ -17,7 +17,7 @@ from llmledger.ledger.connection import (
     storage_errors,
 )
 from llmledger.ledger.events import AnyEvent
-from llmledger.ledger.lock import FileLock
+from llmledger.ledger.lock import FairLock
 from llmledger.ledger.migrations import Birth, check_schema, migrate
 from llmledger.ledger.rows import ms_of
 
@@ -50,7 +50,7 @@ class Store:
         self.path = path
         prepare_file(path, create=create)
         with storage_errors(path), contextlib.ExitStack() as undo:
-            self.lock = FileLock(lock_path(path))
+            self.lock = FairLock(lock_path(path))
             undo.callback(self.lock.close)
             self._acquire(patience_s)
             self.connection = open_for_writing(path)
