@@ -1,9 +1,10 @@
 """Attribute a request of this machine's user: flags, then the environment, then the settings, then where they work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
 from llmledger.core.request import Attribution
 
@@ -11,12 +12,16 @@ DIMENSIONS = ("client", "user", "team", "project", "operation", "session")
 """What flags and variables (`LLMLEDGER_PROJECT` ...) may say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Protocol):
     """One rule of the settings: when these globs match, these dimensions follow. `~` in paths is already expanded."""
 
-    matches: Mapping[str, str]
-    gives: Mapping[str, str]
+    @property
+    def matches(self) -> Mapping[str, str]:
+        """Globs by what they are held against: path, app, key."""
+
+    @property
+    def gives(self) -> Mapping[str, str]:
+        """Values by dimension."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,7 @@ class Told:
     tags: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     configured: Mapping[str, str] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
+    rules: Sequence[Rule] = ()
     app: str | None = None
     host: str | None = None
     key: str | None = None

@@ -70,7 +70,7 @@ def token_bounds(tokens: TokenEstimate) -> tuple[int, int]:
 
 
 def affordable_output(budget_nanousd: int, cost_nanousd: Callable[[int], int | None], *, at_most: int) -> int | None:
-    """The most output tokens that a budget pays for, up to a limit; None when not even the input is paid or is unpriced.
+    """The most output tokens that a budget pays for, up to a limit; None when the input is unpriced or too dear alone.
 
     `cost_nanousd` gives the cost of the whole request for so many output tokens; more tokens never cost less.
     """

@@ -59,7 +59,7 @@ def draft_prompt(prompt: Prompt, to: Destination, delivery: Delivery) -> Draft:
     dialect = load(to.dialect)
     built = dialect.build_request(prompt)
     facts = dialect.read_request(built.body, path=built.path)
-    tokens = estimate_tokens(_all_text(prompt), provider=to.provider.name, model=to.model)
+    tokens = estimate_tokens(all_text(prompt), provider=to.provider.name, model=to.model)
     opening = Opening(
         provider=to.provider.name,
         model=to.model,
@@ -203,7 +203,8 @@ def _ending(
     )
 
 
-def _all_text(prompt: Prompt) -> str:
+def all_text(prompt: Prompt) -> str:
+    """All that a model reads of a prompt: the system prompt, earlier turns, and the prompt itself."""
     earlier = (text for _, text in prompt.history)
     return "\n".join(text for text in (prompt.system, *earlier, prompt.text) if text)
 
