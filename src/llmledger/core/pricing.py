@@ -143,26 +143,40 @@ def _note(rate: Rate, window: int | None, modes: Sequence[Mode], step: int) -> s
 def _take_apart(
     usage: Usage, told: Mapping[str, Quantity], sheet: Sheet
 ) -> tuple[dict[str, Quantity], tuple[str, ...], tuple[str, ...]]:
-    """Disjoint quantities of priced units, the told units without any price, and the wholes smaller than their parts."""
+    """Disjoint quantities of priced units, told units without any price, and the wholes smaller than their parts."""
     priced = sheet.counted
     alone = {name for name in told if name not in priced and not ANCESTORS[name] & priced}
     alone = {name for name in alone if not ANCESTORS[name] & alone}
-    mixed = [name for name in OVERLAPS if name in told and name not in priced and name not in alone]
-    apart = leaves(usage, priced.union(alone, mixed))
+    stray = [
+        name for name in told if name not in priced and name not in alone and _is_stray(name, told, priced | alone)
+    ]
+    apart = leaves(usage, priced.union(alone, stray))
     quantities = dict(apart.quantities)
     missing = tuple(
         name for name in told if name in alone and quantities.pop(name) and name not in NOT_CHARGED_BY_ITSELF
     )
-    for name in mixed:
+    for name in stray:
         whole = _charged_as(name, priced)
-        if whole is not None:
-            quantities[whole] = quantities.get(whole, 0) + quantities.pop(name)
+        quantities[whole] = quantities.get(whole, 0) + quantities.pop(name)
     return quantities, missing, apart.overfull
 
 
-def _charged_as(name: str, priced: frozenset[str]) -> str | None:
+def _is_stray(name: str, told: Mapping[str, Quantity], counted: frozenset[str]) -> bool:
+    """Whether a part without a price counts by itself: it overlaps two wholes, or no counted whole was told."""
+    return name in OVERLAPS or not any(whole in told and whole in counted for whole in ANCESTORS[name])
+
+
+def _charged_as(name: str, priced: frozenset[str]) -> str:
     """The unit whose price a part without one takes: its nearest priced whole."""
-    whole = UNIT_BY_NAME[name].parent
+    first, second = _nearest(UNIT_BY_NAME[name].parent, priced), _nearest(OVERLAPS.get(name), priced)
+    if first is None or (second is not None and first in ANCESTORS[second]):
+        first = second
+    if first is None:
+        raise ValueError(f"{name} has no priced whole")
+    return first
+
+
+def _nearest(whole: str | None, priced: frozenset[str]) -> str | None:
     while whole is not None and whole not in priced:
         whole = UNIT_BY_NAME[whole].parent
     return whole

@@ -2,7 +2,7 @@
 
 Usage is *inclusive, with subsets*: `input_tokens` counts all input and `cache_read_tokens` is a part of it,
 `output_tokens` counts all output and `reasoning_tokens` is a part of it, as in the OpenTelemetry GenAI conventions.
-Zero means none was used, None means that nobody told us. Dialects convert every wire format to this; pricing takes it apart.
+Zero means none was used, None means that nobody told us. Dialects convert every wire format to this; pricing takes it
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,14 +63,14 @@ UNITS: tuple[Unit, ...] = (
     Unit("input_pixels", "ip", "per_1m_input_pixels", M),
     Unit("output_pixels", "op", "per_1m_output_pixels", M),
     Unit("audio_seconds", "as", "per_hour_audio", 3600),
-    Unit("input_audio_seconds", "ias", "per_hour_input_audio", 3600),
-    Unit("output_audio_seconds", "oas", "per_hour_output_audio", 3600),
+    Unit("input_audio_seconds", "ias", "per_hour_input_audio", 3600, "audio_seconds"),
+    Unit("output_audio_seconds", "oas", "per_hour_output_audio", 3600, "audio_seconds"),
     Unit("video_seconds", "vs", "per_hour_video", 3600),
     Unit("compute_seconds", "cps", "per_hour_compute", 3600),
     Unit("characters", "ch", "per_1m_characters", M),
     Unit("output_characters", "och", "per_1m_output_characters", M),
     Unit("document_pages", "dp", "per_1k_pages", K),
-    Unit("annotated_pages", "ap", "per_1k_annotated_pages", K),
+    Unit("annotated_pages", "ap", "per_1k_annotated_pages", K, "document_pages"),
     Unit("search_units", "su", "per_1k_search_units", K),
 )
 """Every unit that a price table may price or a response may report, parents before their parts."""

@@ -1,0 +1,205 @@
+"""Compare a statement with the ledger, and put every cent of the difference in a class with its evidence.
+
+The match ladder: by the provider's id where the statement names requests; else by period, model, key and meter; else by period
+alone. Which causes can be told apart at which grain stands in `reconcile_causes`. Amounts are exact: the findings' amounts sum
+to billed less ledger, to the last decimal.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from decimal import Decimal, localcontext
+from itertools import chain
+
+from llmledger.core.reconcile_aggregate import Aggregate
+from llmledger.core.reconcile_causes import Cause, Finding, Grain
+from llmledger.core.reconcile_cells import ZERO, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
+from llmledger.core.reconcile_requests import DAY_MS, Priced, Requests
+from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
+from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of what one key was billed for the ledger saw."""
+
+    key: str
+    billed_tokens: int
+    seen_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What comparing one statement with the ledger found."""
+
+    since: datetime
+    until: datetime
+    grain: Grain
+    billed: Decimal
+    """USD: everything on the statement, taxes and credits too."""
+    ledger: Decimal
+    findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...] = ()
+    unknown: tuple[tuple[str, int], ...] = ()
+    """Kinds of lines that we do not know, and how many there are."""
+    line_count: int = 0
+    ledger_requests: int = 0
+    has_money: bool = True
+
+    @property
+    def difference(self) -> Decimal:
+        """Billed less ledger."""
+        return EXACT.subtract(self.billed, self.ledger)
+
+    @property
+    def unexplained(self) -> Decimal:
+        """The size of what no cause accounts for; opposite amounts do not cancel out."""
+        return sum((abs(one.amount) for one in self.findings if one.causes == (Cause.UNEXPLAINED,)), ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By what a statement is compared."""
+
+    unit_price: UnitPrice
+    canonical: Canonical
+    format: Format
+    zone: tzinfo
+    period: Block | None = None
+    """Only lines and rows within it."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted while lines go by."""
+
+    terms: Terms
+    count: int = 0
+    has_money: bool = False
+    first_ms: int | None = None
+    last_ms: int = 0
+    others: list[tuple[StatementLine, Decimal]] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def usage(self, lines: Iterable[Priced]) -> Iterator[Priced]:
+        """Yield the lines about usage, and keep the others."""
+        for line, usd in lines:
+            self.count += 1
+            self.has_money = self.has_money or usd is not None
+            since, until = ms_of(line.since), ms_of(line.until)
+            self.first_ms = since if self.first_ms is None or since < self.first_ms else self.first_ms
+            self.last_ms = max(self.last_ms, until, since + 1)
+            if line.kind is LineKind.USAGE:
+                yield line, usd
+                continue
+            if line.kind is LineKind.UNKNOWN:
+                self.unknown[line.label] = self.unknown.get(line.label, 0) + 1
+            self.others.append((line, usd or ZERO))
+
+
+def compare(lines: Iterable[Priced], source: LedgerSource, terms: Terms) -> Comparison:
+    """Compare lines (with their amounts in USD, None when unknown) with the ledger's rows.
+
+    The findings sum to billed less ledger exactly. Lines outside the terms' period are left out.
+    """
+    with localcontext(EXACT):
+        tally = _Tally(terms)
+        usage = tally.usage(_within(lines, terms.period))
+        head = next(usage, None)
+        rest = usage if head is None else chain((head,), usage)
+        if head is not None and head[0].request_id and head[0].since == head[0].until:
+            return _by_request(rest, source, terms, tally)
+        return _by_cell(rest, source, terms, tally)
+
+
+def _within(lines: Iterable[Priced], period: Block | None) -> Iterator[Priced]:
+    for line, usd in lines:
+        if period is None or period[0] <= ms_of(line.since) < period[1]:
+            yield line, usd
+
+
+def _range(tally: _Tally, terms: Terms) -> Block:
+    return terms.period or (tally.first_ms or 0, tally.last_ms)
+
+
+def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally: _Tally) -> Comparison:
+    half = (terms.format.rounded_to or ZERO) / 2
+    meters = meters_of((), splits_cache=terms.format.splits_cache)
+    requests = Requests(source, terms.unit_price, terms.canonical, meters, half)
+    requests.match(lines)
+    first, last = terms.period or _whole_days(tally)
+    found = requests.finish(first, last, late_after_ms=last - terms.format.late_days * DAY_MS)
+    coverage = tuple(
+        Coverage(key=key, billed_tokens=billed, seen_tokens=seen)
+        for key, (billed, seen) in sorted(requests.tokens.items())
+    )
+    return _comparison(tally, (first, last), Grain.REQUEST, found, coverage, requests.seen)
+
+
+def _whole_days(tally: _Tally) -> Block:
+    """A statement of single requests covers the UTC days that it has requests of."""
+    first = tally.first_ms or 0
+    return first // DAY_MS * DAY_MS, -(-tally.last_ms // DAY_MS) * DAY_MS
+
+
+def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally: _Tally) -> Comparison:
+    table = Table(Calendar(terms.zone), terms.canonical)
+    longest = 0
+    for line, usd in lines:
+        table.bill(line, usd)
+        longest = max(longest, ms_of(line.until) - ms_of(line.since))
+    first, last = terms.period or table.range or _range(tally, terms)
+    table.settle((first, last) if longest > 26 * 3_600_000 else None)
+    table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
+    aggregate = Aggregate(table, source, terms.unit_price, terms.format, (first, last))
+    found = aggregate.findings()
+    coverage = tuple(
+        Coverage(key=key, billed_tokens=billed, seen_tokens=seen)
+        for key, (billed, seen) in sorted(aggregate.coverage.items())
+    )
+    return _comparison(tally, (first, last), aggregate.grain, found, coverage, aggregate.ledger_requests)
+
+
+def _comparison(
+    tally: _Tally,
+    span: Block,
+    grain: Grain,
+    found: list[Finding],
+    coverage: tuple[Coverage, ...],
+    requests: int,
+) -> Comparison:
+    findings = (*found, *(_other(line, usd) for line, usd in tally.others))
+    return Comparison(
+        since=time_of(span[0]),
+        until=time_of(span[1]),
+        grain=grain,
+        billed=sum((one.billed for one in findings), ZERO),
+        ledger=sum((one.ledger for one in findings), ZERO),
+        findings=findings,
+        coverage=coverage,
+        unknown=tuple(sorted(tally.unknown.items())),
+        line_count=tally.count,
+        ledger_requests=requests,
+        has_money=tally.has_money,
+    )
+
+
+_OTHER = {LineKind.ROUNDING: Cause.ROUNDING, LineKind.UNKNOWN: Cause.UNEXPLAINED}
+
+
+def _other(line: StatementLine, usd: Decimal) -> Finding:
+    cause = _OTHER.get(line.kind, Cause.CREDITS)
+    words = f"a line of kind {line.kind}" if cause is not Cause.UNEXPLAINED else "a line of a kind that we do not know"
+    return Finding(
+        causes=(cause,),
+        amount=usd,
+        billed=usd,
+        since=line.since,
+        until=line.until,
+        provider=line.provider,
+        model=line.model,
+        key=line.key,
+        lines=(line.number,),
+        line_count=1,
+        evidence=f"{words}: {line.label}" if line.label else words,
+    )

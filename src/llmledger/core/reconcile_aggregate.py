@@ -1,0 +1,281 @@
+"""A statement of sums against a ledger: cells by period and model, then keys, day boundary, names, and causes cell by cell."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from llmledger.core.reconcile_boundary import HalfHours, edges, shift_of, shift_words
+from llmledger.core.reconcile_causes import Cause, Finding, Grain
+from llmledger.core.reconcile_cells import ZERO, Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
+from llmledger.core.reconcile_explain import explain
+from llmledger.core.reconcile_keys import take_away, unseen_keys
+from llmledger.core.reconcile_rows import NANO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile_view import Claim, View
+from llmledger.core.statement import Format
+
+DAY_MS = 86_400_000
+MOST_ROWS = 50_000
+"""Rows of one cell that are looked at for evidence; a cell of more is explained by its sums alone."""
+
+
+@dataclass(slots=True)
+class Aggregate:
+    """One comparison by cells, from billed sums to findings."""
+
+    table: Table
+    source: LedgerSource
+    unit_price: UnitPrice
+    format: Format
+    span: Block
+    grain: Grain = Grain.TOTAL
+    ledger_requests: int = 0
+    coverage: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    _shift: int = 0
+    _found: list[Finding] = field(default_factory=list)
+    _unseen: frozenset[str] = frozenset()
+    _met: frozenset[str] = frozenset()
+    """Keys of the statement that bill where the ledger has requests."""
+
+    def findings(self) -> list[Finding]:
+        """Every finding of usage, in order of period and model; their amounts sum to the difference."""
+        halves = self._book()
+        self._count_grain()
+        self._discounts()
+        self._keys()
+        self._boundary(halves)
+        self._aliases()
+        self._cells()
+        return self._found
+
+    @property
+    def _step(self) -> Decimal:
+        return (self.format.rounded_to or ZERO) / 2
+
+    def _book(self) -> HalfHours:
+        halves = HalfHours()
+        wide = edges([self.span, *(key[0] for key in self.table.cells)])
+        for row in self.source.rows(*wide):
+            if self.span[0] <= row.started_ms < self.span[1]:
+                placed = self.table.book(row, row.started_ms)
+                self.ledger_requests += row.requests
+            else:
+                placed = self.table.place(row, row.started_ms)
+            halves.add(placed, row.started_ms)
+        return halves
+
+    def _count_grain(self) -> None:
+        grains = [grain_of(cell, key[2]) for key, cell in self.table.cells.items() if cell.billed.line_count]
+        self.grain = max(grains, key=grains.count) if grains else Grain.TOTAL
+
+    def _discounts(self) -> None:
+        for key, cell in sorted(self.table.cells.items()):
+            amount = sum(cell.billed.discount.values(), ZERO)
+            if amount:
+                for meter, off in cell.billed.discount.items():
+                    cell.billed.money[meter] -= off
+                self._add(
+                    key,
+                    cell,
+                    (Cause.CREDITS,),
+                    amount,
+                    "list price less what was billed, as the lines tell",
+                    billed=amount,
+                )
+
+    def _keys(self) -> None:
+        tolerance = self._step * 2 + NANO
+        self._unseen = unseen_keys(self.table.cells, tolerance)
+        met = {key for cell in self.table.cells.values() if cell.ledger.requests for key in cell.billed.keys}
+        self._met = frozenset(met - self._unseen)
+        for key, cell in sorted(self.table.cells.items()):
+            for name, side in cell.billed.keys.items():
+                count = _tokens(side)
+                self.coverage[name][0] += count
+                self.coverage[name][1] += 0 if name in self._unseen else count
+            for name, side in take_away(cell, self._unseen).items():
+                words = "the other keys of the statement agree with the ledger without it"
+                self._add(
+                    key,
+                    cell,
+                    (Cause.OTHER_KEY,),
+                    side.total,
+                    words,
+                    billed=side.total,
+                    name=name,
+                    requests=side.requests,
+                )
+
+    def _boundary(self, halves: HalfHours) -> None:
+        shift = shift_of(self.table.cells, halves, self._step * 4 + NANO)
+        if shift is None:
+            return
+        self._shift = shift
+        before = {key: cell.ledger for key, cell in self.table.cells.items()}
+        for cell in self.table.cells.values():
+            cell.ledger = Side()
+        for row in self._rows(self.span):
+            self.table.book(row, row.started_ms - shift)
+        for key, cell in sorted(self.table.cells.items()):
+            was = before.get(key, Side())
+            amount = cell.ledger.total - was.total
+            if amount or cell.ledger.quantity != was.quantity:
+                self._add(key, cell, (Cause.DAY_BOUNDARY,), amount, shift_words(shift), ledger=-amount)
+
+    def _rows(self, block: Block) -> Iterator[Booked]:
+        yield from self.source.rows(block[0] + self._shift, block[1] + self._shift)
+
+    def _aliases(self) -> None:
+        """A model that only the statement has and one that only the ledger has, with the same tokens in every period, are one."""
+        billed_only, ledger_only = self._lonely()
+        for (provider, model), told in sorted(billed_only.items()):
+            twins = [name for (other, name), has in sorted(ledger_only.items()) if other == provider and has == told]
+            if len(twins) == 1 and told:
+                ledger_only.pop((provider, twins[0]))
+                for block in told:
+                    cell = self.table.cells.pop((block, provider, model))
+                    merge(self.table.cells[block, provider, twins[0]].billed, cell.billed)
+
+    def _lonely(self) -> tuple[dict[tuple[str, str], dict[Block, object]], dict[tuple[str, str], dict[Block, object]]]:
+        sides: tuple[dict[tuple[str, str], dict[Block, object]], ...] = ({}, {})
+        both: set[tuple[str, str]] = set()
+        for (block, provider, model), cell in self.table.cells.items():
+            has_lines, has_rows = bool(cell.billed.line_count), bool(cell.ledger.requests)
+            if has_lines and has_rows:
+                both.add((provider, model))
+            elif has_lines and cell.billed.quantity:
+                sides[0].setdefault((provider, model), {})[block] = dict(cell.billed.quantity)
+            elif has_rows:
+                sides[1].setdefault((provider, model), {})[block] = dict(cell.ledger.quantity)
+        first, second = ({name: told for name, told in side.items() if name not in both} for side in sides)
+        return first, second
+
+    def _cells(self) -> None:
+        waiting: dict[Block, list[CellKey]] = defaultdict(list)
+        for key, cell in sorted(self.table.cells.items()):
+            view = self._view(key, cell, [])
+            if view.quantity_gap or any(abs(gap) > view.tolerance for gap in view.money_gap.values()):
+                waiting[key[0]].append(key)
+            else:
+                self._agreed(key, cell, view)
+        for block, keys in sorted(waiting.items()):
+            rows = self._rows_of(block, keys)
+            for key in keys:
+                self._explained(key, self._view(key, self.table.cells[key], rows[key]))
+
+    def _rows_of(self, block: Block, keys: list[CellKey]) -> dict[CellKey, list[Booked]]:
+        found: dict[CellKey, list[Booked]] = {key: [] for key in keys}
+        for row in self._rows(block):
+            for key, _, _ in self.table.place(row, row.started_ms - self._shift):
+                if key in found and len(found[key]) <= MOST_ROWS:
+                    found[key].append(row)
+        return {key: rows if len(rows) <= MOST_ROWS else [] for key, rows in found.items()}
+
+    def _view(self, key: CellKey, cell: Cell, rows: list[Booked]) -> View:
+        block, provider, model = key
+        billed = cell.billed
+        return View(
+            grain=grain_of(cell, model) if billed.line_count else self._ledger_only_grain(),
+            block=block,
+            provider=provider,
+            model=model,
+            billed=billed,
+            ledger=cell.ledger,
+            tolerance=self._step * max(billed.line_count, 1) + NANO * max(cell.ledger.requests, 1),
+            line_tolerance=self._step * max(billed.line_count, 1),
+            unit_price=self.unit_price,
+            rows=rows,
+            meters=self.table.meters,
+            is_late=block[1] > self.span[1] - self.format.late_days * DAY_MS,
+            tells_money=self.table.has_money and (billed.has_money or not billed.line_count),
+            has_keys=not self._met.isdisjoint(billed.keys),
+        )
+
+    def _ledger_only_grain(self) -> Grain:
+        return Grain.DAY if self.grain is Grain.TOTAL else self.grain
+
+    def _agreed(self, key: CellKey, cell: Cell, view: View) -> None:
+        rest = sum(view.money_gap.values(), ZERO)
+        matched = cell.ledger.total if view.tells_money else ZERO
+        words = "tokens and money agree" if view.knows_quantities else "the money agrees"
+        self._add(
+            key, cell, (Cause.MATCHED,), ZERO, words, billed=matched, ledger=matched, requests=cell.ledger.requests
+        )
+        if rest:
+            self._add(key, cell, (Cause.ROUNDING,), rest, "within the rounding of its rows", billed=rest)
+
+    def _explained(self, key: CellKey, view: View) -> None:
+        cell = self.table.cells[key]
+        if view.tells_money:
+            both = cell.ledger.total
+            self._add(
+                key,
+                cell,
+                (Cause.MATCHED,),
+                ZERO,
+                "on both sides",
+                billed=both,
+                ledger=both,
+                requests=cell.ledger.requests,
+            )
+        for claim in explain(view):
+            self._claimed(key, cell, claim)
+
+    def _claimed(self, key: CellKey, cell: Cell, claim: Claim) -> None:
+        gaps = list(claim.quantity.items())
+        meter = gaps[0][0] if len(gaps) == 1 else next(iter(claim.money)) if len(claim.money) == 1 else None
+        implied, expected = claim.prices.get(meter or "", (None, None))
+        self._found.append(
+            Finding(
+                causes=claim.causes,
+                amount=claim.amount,
+                billed=claim.amount,
+                since=time_of(key[0][0]),
+                until=time_of(key[0][1]),
+                provider=key[1],
+                model=key[2],
+                meter=meter or None,
+                quantity=gaps[0][1] if len(gaps) == 1 else None,
+                lines=tuple(cell.billed.lines),
+                line_count=cell.billed.line_count,
+                request_ids=claim.request_ids,
+                implied=None if implied is None else implied * 1_000_000,
+                expected=None if expected is None else expected * 1_000_000,
+                evidence=claim.evidence,
+            )
+        )
+
+    def _add(
+        self,
+        key: CellKey,
+        cell: Cell,
+        causes: tuple[Cause, ...],
+        amount: Decimal,
+        words: str,
+        *,
+        billed: Decimal = ZERO,
+        ledger: Decimal = ZERO,
+        name: str | None = None,
+        requests: int = 0,
+    ) -> None:
+        self._found.append(
+            Finding(
+                causes=causes,
+                amount=amount,
+                billed=billed,
+                ledger=ledger,
+                since=time_of(key[0][0]),
+                until=time_of(key[0][1]),
+                provider=key[1],
+                model=key[2],
+                key=name,
+                requests=requests,
+                lines=tuple(cell.billed.lines),
+                line_count=cell.billed.line_count,
+                evidence=words,
+            )
+        )
+
+
+def _tokens(side: Side) -> int:
+    return sum(int(quantity) for meter, quantity in side.quantity.items() if meter.endswith("_tokens"))

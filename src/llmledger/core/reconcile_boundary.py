@@ -1,0 +1,107 @@
+"""Day boundaries: whether one shift of the clock makes the days of a statement and of the ledger agree."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from llmledger.core.reconcile_cells import ZERO, Block, Cell, CellKey, Placed
+
+HOUR_MS = 3_600_000
+HALF_MS = HOUR_MS // 2
+OFFSETS_MS = tuple(
+    sorted((half * HALF_MS for half in range(-28, 29) if half), key=lambda ms: (ms % HOUR_MS != 0, abs(ms), ms))
+)
+"""Shifts that are tried: whole hours first, the smaller ones first; no zone on earth is further than 14 hours away."""
+MARGIN_MS = 14 * HOUR_MS
+_FEWEST_CELLS = 2
+
+
+@dataclass(slots=True)
+class HalfHours:
+    """Money and tokens of the ledger by half hour and model: days of any zone can be summed from them."""
+
+    money: dict[tuple[int, str, str], Decimal] = field(default_factory=dict)
+    tokens: dict[tuple[int, str, str], Decimal] = field(default_factory=dict)
+
+    def add(self, placed: Placed, ms: int) -> None:
+        """Count a row in its half hour; which day's cell it belongs to is for the shift to say."""
+        for (_, provider, model), told, spent in placed:
+            slot = ms // HALF_MS, provider, model
+            self.money[slot] = self.money.get(slot, ZERO) + sum(spent.values(), ZERO)
+            self.tokens[slot] = self.tokens.get(slot, ZERO) + sum(map(Decimal, told.values()), ZERO)
+
+
+def shift_of(cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal) -> int | None:
+    """The shift in milliseconds that makes at least two cells agree, and at most half as many disagree as without it.
+
+    A positive shift means that the statement's day begins later than it says. None when no shift does.
+    """
+    wanted = _wanted(cells)
+    blocks = sorted({key[0] for key in cells})
+    if len(blocks) < _FEWEST_CELLS or not wanted:
+        return None
+    plain = _disagreeing(wanted, halves, blocks, 0, tolerance)
+    if plain < _FEWEST_CELLS:
+        return None
+    best = min(OFFSETS_MS, key=lambda offset: _disagreeing(wanted, halves, blocks, offset, tolerance))
+    left = _disagreeing(wanted, halves, blocks, best, tolerance)
+    return best if left * 2 <= plain and plain - left >= _FEWEST_CELLS else None
+
+
+def _wanted(cells: Mapping[CellKey, Cell]) -> dict[CellKey, tuple[Decimal | None, Decimal | None]]:
+    wanted: dict[CellKey, tuple[Decimal | None, Decimal | None]] = {}
+    for key, cell in cells.items():
+        tokens = sum(map(Decimal, cell.billed.quantity.values()), ZERO) if cell.billed.quantity else None
+        money = cell.billed.total if cell.billed.has_money else None
+        wanted[key] = tokens, money
+    return wanted
+
+
+def _disagreeing(
+    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
+    halves: HalfHours,
+    blocks: list[Block],
+    offset: int,
+    tolerance: Decimal,
+) -> int:
+    tokens = _by_block(halves.tokens, blocks, offset)
+    money = _by_block(halves.money, blocks, offset)
+    count = 0
+    for key, (told, billed) in wanted.items():
+        if told is not None:
+            count += told != tokens.get(key, ZERO)
+        else:
+            count += abs((billed or ZERO) - money.get(key, ZERO)) > tolerance
+    return count
+
+
+def _by_block(
+    halves: Mapping[tuple[int, str, str], Decimal], blocks: list[Block], offset: int
+) -> dict[CellKey, Decimal]:
+    block_of: dict[int, Block] = {}
+    for block in blocks:
+        for slot in range((block[0] + offset) // HALF_MS, (block[1] + offset) // HALF_MS):
+            block_of[slot] = block
+    found: dict[CellKey, Decimal] = {}
+    for (slot, provider, model), amount in halves.items():
+        day = block_of.get(slot)
+        if day is not None:
+            key = day, provider, model
+            found[key] = found.get(key, ZERO) + amount
+    return found
+
+
+def shift_words(offset: int) -> str:
+    """A shift in words.
+
+    >>> shift_words(7 * HOUR_MS), shift_words(-HALF_MS)
+    ('the statement's days begin 7 h later than it says', 'the statement's days begin 0.5 h earlier than it says')
+    """
+    hours = abs(offset) / HOUR_MS
+    return f"the statement's days begin {hours:g} h {'later' if offset > 0 else 'earlier'} than it says"
+
+
+def edges(blocks: Iterable[Block]) -> Block:
+    """The whole range with the margin in which a shift may find rows."""
+    known = list(blocks)
+    return min(block[0] for block in known) - MARGIN_MS, max(block[1] for block in known) + MARGIN_MS

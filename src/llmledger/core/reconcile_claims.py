@@ -1,0 +1,246 @@
+"""Exact claims: causes whose amount follows from the ledger's own rows and prices, so that the bill can confirm or refute it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+
+from llmledger.core.reconcile_causes import Cause, Grain
+from llmledger.core.reconcile_cells import ZERO
+from llmledger.core.reconcile_rows import Booked, money, quantities
+from llmledger.core.reconcile_view import INPUTS, Claim, View
+from llmledger.core.usage import UNIT_BY_NAME
+
+MODES: tuple[Mapping[str, str], ...] = (
+    {"processing": "batch"},
+    {"service_tier": "flex"},
+    {"service_tier": "priority"},
+    {"speed": "fast"},
+    {"inference_geo": "us"},
+)
+"""Selectors that providers price apart from their standard rate."""
+THRESHOLDS = (128_000, 200_000, 256_000, 272_000, 512_000)
+LONG: Mapping[str, str] = {"context_window": "long"}
+_TOGETHER_MS = 2_000
+
+
+def exact_claims(view: View) -> list[Claim]:
+    """Every exact claim that this cell's rows and prices allow; whether one holds is for the bill to say."""
+    return [claim for rule in RULES for claim in rule(view) if claim.money or claim.quantity]
+
+
+def _split(view: View) -> Iterator[Claim]:
+    """Input told apart differently: the same tokens in all, moved between fresh, read and written."""
+    gap = view.quantity_gap
+    moved = {meter: gap[meter] for meter in INPUTS if meter in gap}
+    if moved and sum(moved.values()) == 0:
+        spent = view.priced(moved)
+        if spent is not None:
+            cause = Cause.CACHE_TTL if set(moved) == set(INPUTS[2:]) else Cause.CACHED_SPLIT
+            yield Claim((cause,), moved, _shown(spent), _split_words(moved))
+    elif view.grain is Grain.MONEY:
+        yield from _split_of_money(view)
+
+
+def _split_of_money(view: View) -> Iterator[Claim]:
+    gap = view.money_gap
+    for left, right, cause in (
+        ("input_tokens", "cache_read_tokens", Cause.CACHED_SPLIT),
+        ("input_tokens", "cache_write_tokens", Cause.CACHED_SPLIT),
+        ("cache_write_tokens", "cache_write_1h_tokens", Cause.CACHE_TTL),
+    ):
+        left_price, right_price = view.price(left), view.price(right)
+        if left not in gap or right not in gap or not left_price or not right_price or gap[left] * gap[right] >= 0:
+            continue
+        allowed = view.line_tolerance * (1 + left_price / right_price) + view.tolerance
+        if abs(gap[left] + gap[right] * left_price / right_price) <= allowed:
+            spent = {left: gap[left], right: gap[right]}
+            yield Claim((cause,), {}, spent, f"what {left} lack, {right} have at their own price")
+
+
+def _split_words(moved: Mapping[str, Decimal]) -> str:
+    parts = ", ".join(f"{gap:+,} {meter.removesuffix('_tokens').replace('_', ' ')}" for meter, gap in moved.items())
+    return f"the same input tokens in all, told apart differently: {parts}"
+
+
+def _reasoning(view: View) -> Iterator[Claim]:
+    """Reasoning tokens added twice or not at all."""
+    thought = sum(int(row.usage.get("reasoning_tokens", 0)) for row in view.rows)
+    if not thought:
+        return
+    weak = view.grain is Grain.MONEY
+    for sign, word in ((1, "more"), (-1, "fewer")):
+        tokens = {"output_tokens": Decimal(sign * thought)}
+        spent = view.priced(tokens)
+        if spent is not None:
+            told = {} if weak else tokens
+            words = f"{thought:,} {word} output tokens are billed: exactly the reasoning tokens"
+            yield Claim((Cause.REASONING, Cause.PRICE) if weak else (Cause.REASONING,), told, _shown(spent), words)
+
+
+def _sums(view: View, rows: list[Booked], sign: int) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    tokens: dict[str, Decimal] = defaultdict(Decimal)
+    spent: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for meter, quantity in quantities(row, view.meters).items():
+            tokens[meter] += sign * Decimal(quantity)
+        for meter, amount in money(row, view.meters).items():
+            spent[meter] += sign * amount
+    told = dict(tokens) if view.knows_quantities or not view.billed.line_count else {}
+    return told, _shown(view.at_grain(spent))
+
+
+def _ids(rows: list[Booked]) -> tuple[str, ...]:
+    return tuple(row.request_id.hex() for row in rows[:8] if row.request_id)
+
+
+def _duplicates(view: View) -> Iterator[Claim]:
+    """The same request in the ledger twice: under one id of the provider, or alike at the same moment from two sources."""
+    last: dict[object, Booked] = {}
+    copies: list[Booked] = []
+    for row in view.rows:
+        alike = (row.model, tuple(sorted(row.usage.items())), row.cost_nanousd)
+        by_id = row.provider_request_id and ("id", row.provider_request_id)
+        twin = last.get(by_id) if by_id else last.get(alike)
+        if twin is not None and (by_id or row.started_ms - twin.started_ms <= _TOGETHER_MS):
+            copies.append(row)
+        last[by_id or alike] = row
+    if copies:
+        told, spent = _sums(view, copies, -1)
+        yield Claim(
+            (Cause.DUPLICATE,), told, spent, f"{len(copies)} requests are in the ledger twice", request_ids=_ids(copies)
+        )
+
+
+def _twice(view: View) -> Iterator[Claim]:
+    """Everything exactly twice, on either side."""
+    if len(view.billed.money.keys() | view.billed.quantity.keys()) < 2 or not view.ledger.requests:
+        return
+    told = {meter: Decimal(quantity) for meter, quantity in view.ledger.quantity.items()}
+    spent = _shown(view.at_grain(view.ledger.money))
+    if view.knows_quantities and told:
+        yield Claim(
+            (Cause.DUPLICATE,), told, spent, "the statement has everything twice: is it the same export two times?"
+        )
+    gone = {meter: -Decimal(quantity) for meter, quantity in view.billed.quantity.items()}
+    paid = {meter: -amount for meter, amount in view.at_grain(view.billed.money).items()}
+    if view.knows_quantities and gone:
+        yield Claim(
+            (Cause.DUPLICATE,), gone, _shown(paid), "the ledger has everything twice: was a log imported two times?"
+        )
+
+
+def _context_tier(view: View) -> Iterator[Claim]:
+    """Large requests at the price of long prompts, where the ledger has the short one (or the reverse)."""
+    for limit in THRESHOLDS:
+        large = [row for row in view.rows if row.input_size > limit]
+        if not large:
+            return
+        spent: dict[str, Decimal] = defaultdict(Decimal)
+        for row in large:
+            for meter, quantity in quantities(row, view.meters).items():
+                at_long, short = view.table_price(meter, LONG), view.table_price(meter)
+                if at_long is None or short is None:
+                    return
+                spent[meter] += Decimal(quantity) * (at_long - short)
+        for sign, word in ((1, "long"), (-1, "short")):
+            signed = {meter: sign * amount for meter, amount in spent.items()}
+            words = f"{len(large)} requests above {limit:,} input tokens are billed at the {word} prompts' price"
+            yield Claim((Cause.CONTEXT_TIER,), {}, _shown(view.at_grain(signed)), words, request_ids=_ids(large))
+
+
+def _tier(view: View) -> Iterator[Claim]:
+    """The whole cell at another mode's prices; with a single meter that is the same as another price."""
+    counted = {meter: Decimal(quantity) for meter, quantity in view.billed.quantity.items() if quantity}
+    for mode in MODES:
+        spent: dict[str, Decimal] = {}
+        for meter, quantity in counted.items():
+            at_mode, ours = view.table_price(meter, mode), view.price(meter)
+            if at_mode is None or ours is None:
+                break
+            spent[meter] = quantity * (at_mode - ours)
+        else:
+            several = view.by_meter and sum(1 for amount in spent.values() if amount) > 1
+            name = ", ".join(f"{selector} {value}" for selector, value in mode.items())
+            causes = (Cause.TIER,) if several else (Cause.PRICE, Cause.TIER)
+            yield Claim(causes, {}, _shown(view.at_grain(spent)), f"billed at the table's price for {name}")
+
+
+def _told_tier(view: View) -> Iterator[Claim]:
+    """Tokens that the lines bill in another mode than the ledger has them in."""
+    spent: dict[str, Decimal] = defaultdict(Decimal)
+    names: list[str] = []
+    for selectors, side in sorted(view.billed.by_context.items()):
+        mode = dict(selectors)
+        rows = [row for row in view.rows if mode.items() <= row.context.items()]
+        for meter in sorted({*side.quantity, *side.money} - {""}):
+            at_mode, ours = view.table_price(meter, mode), view.table_price(meter)
+            if not at_mode or ours is None or at_mode == ours:
+                continue
+            ours_there = sum((Decimal(quantities(row, view.meters).get(meter, 0)) for row in rows), ZERO)
+            billed = side.quantity.get(meter)
+            there = Decimal(billed) if billed is not None else (side.money[meter] / at_mode).quantize(Decimal("1e-12"))
+            spent[meter] += (there - ours_there) * (at_mode - ours)
+            names.append(", ".join(f"{selector} {value}" for selector, value in selectors))
+    if any(spent.values()):
+        only_window = all(name.startswith("context_window") for name in names)
+        words = f"the lines bill tokens as {' and '.join(sorted(set(names)))}, the ledger has them otherwise"
+        yield Claim((Cause.CONTEXT_TIER if only_window else Cause.TIER,), {}, _shown(view.at_grain(spent)), words)
+
+
+def _tool_fees(view: View) -> Iterator[Claim]:
+    """A meter that is no token and that the ledger never saw here."""
+    for meter in sorted({*view.billed.money, *view.billed.quantity}):
+        unit = UNIT_BY_NAME.get(meter)
+        if unit is None or meter.endswith("_tokens") or view.ledger.quantity.get(meter):
+            continue
+        told = {meter: Decimal(view.billed.quantity[meter])} if meter in view.billed.quantity else {}
+        spent = {meter: view.billed.money[meter]} if meter in view.billed.money else view.priced(told)
+        if spent is None:
+            continue
+        yield Claim(
+            (Cause.TOOL_FEES,),
+            told,
+            _shown(spent),
+            f"billed {meter.replace('_', ' ')} that no request of the ledger has",
+        )
+
+
+def _free(view: View) -> Iterator[Claim]:
+    """Tokens counted and nothing billed for them: a free tier, a grant, or capacity that is paid for elsewhere."""
+    if view.billed.has_money and view.billed.total == 0 and view.knows_quantities and view.ledger.total:
+        spent = {meter: -amount for meter, amount in view.at_grain(view.ledger.money).items()}
+        words = (
+            "tokens are counted, and nothing is billed for them: a free tier, a grant or capacity paid for elsewhere"
+        )
+        yield Claim((Cause.CREDITS, Cause.TIER), {}, _shown(spent), words)
+
+
+def _unbilled(view: View) -> Iterator[Claim]:
+    """Requests that ended badly and that the provider did not bill, though the ledger counts them."""
+    for chosen, words in (
+        ([row for row in view.rows if row.status != "completed"], "did not complete"),
+        (view.uncertain, "have no exact usage"),
+    ):
+        if chosen:
+            told, spent = _sums(view, chosen, -1)
+            text = f"{len(chosen)} requests that {words} are in the ledger and were not billed"
+            yield Claim((Cause.INTERRUPTED,), told, spent, text, request_ids=_ids(chosen))
+
+
+def _shown(spent: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {meter: amount for meter, amount in spent.items() if amount != ZERO}
+
+
+RULES: tuple[Callable[[View], Iterator[Claim]], ...] = (
+    _split,
+    _reasoning,
+    _duplicates,
+    _twice,
+    _context_tier,
+    _told_tier,
+    _tier,
+    _tool_fees,
+    _free,
+    _unbilled,
+)
+"""One rule per cause; each is told the cell and predicts."""

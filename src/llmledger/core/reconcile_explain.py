@@ -1,0 +1,250 @@
+"""The smallest set of causes that accounts for a cell's difference; two sets that do as well make it ambiguous.
+
+Exact claims come first: their amount was predicted from the ledger. What they leave may be accounted for by causes without a
+predicted amount (a missing request, another price), and those need their own evidence in the tokens. What then is left is
+unexplained, and stays so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+
+from llmledger.core.reconcile_causes import Cause, Grain, told_apart
+from llmledger.core.reconcile_cells import ZERO
+from llmledger.core.reconcile_claims import MODES, exact_claims
+from llmledger.core.reconcile_view import INPUTS, Claim, View, less
+
+_MOST_TOGETHER = 2
+_MOST_CLAIMS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Solution:
+    claims: tuple[Claim, ...]
+    rest: Mapping[str, Decimal]
+    """Money left, all within what is tolerated."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return sum(1 for claim in self.claims if not claim.is_exact or len(claim.causes) > 1), len(self.claims)
+
+    @property
+    def causes(self) -> frozenset[Cause]:
+        return frozenset(cause for claim in self.claims for cause in claim.causes)
+
+
+def explain(view: View) -> list[Claim]:
+    """Claims whose money sums to the cell's difference, exactly; the last may be rounding or unexplained."""
+    gap, spent = view.quantity_gap, view.money_gap
+    if not gap and not spent:
+        return []
+    solutions = sorted(_solutions(view), key=lambda one: one.rank)
+    if not solutions:
+        return _partial(view)
+    best = [one for one in solutions if one.rank == solutions[0].rank]
+    distinct = {one.causes: one for one in best}
+    if len(distinct) == 1:
+        return [*best[0].claims, *_rounding(best[0].rest)]
+    return [_ambiguous(list(distinct.values()), gap, spent), *_rounding(best[0].rest)]
+
+
+def _ambiguous(solutions: Sequence[_Solution], gap: Mapping[str, Decimal], spent: Mapping[str, Decimal]) -> Claim:
+    causes = tuple(cause for cause in Cause if any(cause in one.causes for one in solutions))
+    evidence = "; or ".join("; and ".join(claim.evidence for claim in one.claims) for one in solutions)
+    return Claim(causes, gap, less(spent, solutions[0].rest), evidence, is_exact=False)
+
+
+def _rounding(rest: Mapping[str, Decimal]) -> list[Claim]:
+    kept = {meter: amount for meter, amount in rest.items() if amount}
+    return [Claim((Cause.ROUNDING,), {}, kept, "within the rounding of its rows")] if kept else []
+
+
+def _solutions(view: View) -> Iterator[_Solution]:
+    claims = exact_claims(view)[:_MOST_CLAIMS]
+    for count in range(_MOST_TOGETHER + 1):
+        found = False
+        for chosen in combinations(claims, count):
+            if len({claim.causes for claim in chosen}) < count:
+                continue
+            gap, spent = view.quantity_gap, view.money_gap
+            for claim in chosen:
+                gap, spent = less(gap, claim.quantity), less(spent, claim.money)
+            tail = _tail(view, gap, spent)
+            if tail is not None:
+                found = True
+                yield _Solution((*chosen, *tail[0]), tail[1])
+        if found and count:
+            return
+
+
+def _settled(view: View, spent: Mapping[str, Decimal]) -> bool:
+    """Whether what is left is within the rounding of the rows."""
+    return all(abs(amount) <= view.tolerance for amount in spent.values())
+
+
+def _tail(
+    view: View, gap: Mapping[str, Decimal], spent: Mapping[str, Decimal]
+) -> tuple[tuple[Claim, ...], Mapping[str, Decimal]] | None:
+    """The claims without a predicted amount that account for what is left, and the rounding behind them; None when none do."""
+    claims: list[Claim] = []
+    if gap:
+        missing = _of_quantity(view, gap, spent)
+        if missing is None:
+            return None
+        claims.append(missing)
+        spent = less(spent, missing.money)
+    if _settled(view, spent):
+        return tuple(claims), spent
+    price = (
+        _of_money(view, spent) if view.grain is Grain.MONEY and not view.knows_quantities else _of_price(view, spent)
+    )
+    if price is None:
+        return None
+    return (*claims, price), {}
+
+
+def _of_quantity(view: View, gap: Mapping[str, Decimal], spent: Mapping[str, Decimal]) -> Claim | None:
+    """Requests that one side lacks: input differs, and nothing goes the other way."""
+    causes = _lacking(view, gap)
+    if causes is None:
+        return None
+    priced = view.priced(gap)
+    paid = priced if priced is not None else dict(spent)
+    if not view.tells_money:
+        paid = {}
+    return Claim(
+        causes,
+        gap,
+        {meter: amount for meter, amount in paid.items() if amount},
+        _lacking_words(view, gap),
+        is_exact=False,
+    )
+
+
+def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None:
+    if not any(meter.endswith("_tokens") for meter in gap) and all(count > 0 for count in gap.values()):
+        return (Cause.TOOL_FEES,)
+    has_input = any(gap.get(meter) for meter in INPUTS)
+    if all(count > 0 for count in gap.values()):
+        if has_input:
+            return _above(view)
+        return (Cause.INTERRUPTED,) if view.uncertain else None
+    if all(count < 0 for count in gap.values()):
+        if has_input:
+            return told_apart(view.grain, Cause.MISSING_IN_STATEMENT, (Cause.PRICE, Cause.TIER))
+        return (Cause.INTERRUPTED,) if view.uncertain else None
+    return (Cause.INTERRUPTED,) if view.uncertain and _same_count(view) else None
+
+
+def _same_count(view: View) -> bool:
+    return view.billed.counts_requests and view.billed.requests == view.ledger.requests
+
+
+def _above(view: View) -> tuple[Cause, ...]:
+    excluded = {Cause.PRICE, Cause.REASONING}
+    if view.has_keys:
+        excluded.add(Cause.OTHER_KEY)
+    if not view.uncertain:
+        excluded.add(Cause.INTERRUPTED)
+    if view.billed.counts_requests and view.billed.requests > view.ledger.requests:
+        excluded.add(Cause.INTERRUPTED)
+    if _same_count(view):
+        if view.uncertain:
+            return (Cause.INTERRUPTED,)
+        excluded.add(Cause.OTHER_KEY)
+    return told_apart(view.grain, Cause.MISSING_IN_LEDGER, excluded)
+
+
+def _lacking_words(view: View, gap: Mapping[str, Decimal]) -> str:
+    parts = ", ".join(f"{count:+,} {meter.replace('_', ' ')}" for meter, count in gap.items())
+    if not view.ledger.requests:
+        return f"the ledger has no request of this model here ({parts})"
+    if not view.billed.line_count:
+        late = "; the export may not be complete yet" if view.is_late else ""
+        return f"the statement has no line of this model here ({parts}){late}"
+    if view.is_late and all(count < 0 for count in gap.values()):
+        return f"billed {parts} against the ledger; among the newest days, which an export still fills in"
+    count = (
+        f"; {view.billed.requests} billed requests, {view.ledger.requests} in the ledger"
+        if view.billed.counts_requests
+        else ""
+    )
+    return f"billed {parts} against the ledger{count}"
+
+
+def _of_money(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
+    """Money without tokens: a whole model or day that one side lacks, or more or less of it all, which stays ambiguous."""
+    if not view.ledger.requests:
+        excluded: tuple[Cause, ...] = (Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING)
+        causes = told_apart(
+            view.grain, Cause.MISSING_IN_LEDGER, (*excluded, Cause.OTHER_KEY) if view.has_keys else excluded
+        )
+        return Claim(causes, {}, spent, "the ledger has no request of this model here", is_exact=False)
+    only_output = set(spent) <= {"output_tokens"}
+    gone = () if view.uncertain else (Cause.INTERRUPTED,)
+    if all(amount > 0 for amount in spent.values()):
+        none_thought = () if only_output else (Cause.REASONING,)
+        lost = (Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY) if only_output else ()
+        causes = told_apart(
+            view.grain, Cause.PRICE, (*gone, *none_thought, *lost, Cause.TIER, Cause.MISSING_IN_STATEMENT)
+        )
+        return Claim(causes, {}, spent, "more is billed, and the statement tells no tokens", is_exact=False)
+    if all(amount < 0 for amount in spent.values()):
+        excluded = (*gone, Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.REASONING)
+        causes = told_apart(view.grain, Cause.PRICE, excluded)
+        return Claim(causes, {}, spent, "less is billed, and the statement tells no tokens", is_exact=False)
+    return None
+
+
+def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
+    """The same tokens at another price; a mode of our table that could make it is named beside it."""
+    if view.grain is Grain.TOTAL or not view.ledger.requests or not view.knows_quantities:
+        return None
+    prices: dict[str, tuple[Decimal, Decimal]] = {}
+    for meter in spent:
+        quantity = view.billed.quantity.get(meter)
+        if meter and not quantity:
+            return None
+        if meter and quantity:
+            ours = view.price(meter)
+            prices[meter] = view.billed.money.get(meter, ZERO) / Decimal(quantity), ours if ours is not None else ZERO
+    writes = {"cache_write_tokens", "cache_write_1h_tokens"}
+    told_apart_by_ttl = writes <= view.billed.quantity.keys() or not view.ledger.quantity.keys() & writes
+    excluded = {Cause.CACHE_TTL} if told_apart_by_ttl else set()
+    if not _a_mode_could(view, spent):
+        excluded.add(Cause.TIER)
+    causes = told_apart(view.grain, Cause.PRICE, excluded)
+    return Claim(causes, {}, spent, _price_words(view, prices), is_exact=False, prices=prices)
+
+
+def _a_mode_could(view: View, spent: Mapping[str, Decimal]) -> bool:
+    """Whether a part of the tokens at another mode's price would make the difference."""
+    for mode in MODES:
+        most: dict[str, Decimal] = {}
+        for meter, quantity in view.billed.quantity.items():
+            at_mode, ours = view.table_price(meter, mode), view.price(meter)
+            if at_mode is not None and ours is not None and at_mode != ours:
+                most[meter] = Decimal(quantity) * (at_mode - ours)
+        limits = view.at_grain(most)
+        if limits and all(0 <= amount / limits[meter] <= 1 for meter, amount in spent.items() if limits.get(meter)):
+            if all(limits.get(meter) for meter in spent):
+                return True
+    return False
+
+
+def _price_words(view: View, prices: Mapping[str, tuple[Decimal, Decimal]]) -> str:
+    if any(row.cost_nanousd is None for row in view.rows):
+        return "the tokens agree, and the ledger has no price for them"
+    per = ", ".join(
+        f"{meter.removesuffix('_tokens').replace('_', ' ')} ${implied * 1_000_000:.6g} instead of ${ours * 1_000_000:.6g} per 1M"
+        for meter, (implied, ours) in prices.items()
+    )
+    return f"the tokens agree, the price does not{': ' + per if per else ''}"
+
+
+def _partial(view: View) -> list[Claim]:
+    """No set of causes accounts for the whole: what is left is unexplained, and no cause is claimed to make it smaller."""
+    gap, spent = view.quantity_gap, view.money_gap
+    words = "no cause that the ledger or the statement shows accounts for it"
+    return [Claim((Cause.UNEXPLAINED,), gap, spent, words, is_exact=False)]

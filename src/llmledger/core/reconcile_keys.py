@@ -1,0 +1,71 @@
+"""Keys of a statement that the ledger never saw: what their lines bill went past it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from llmledger.core.reconcile_cells import ZERO, Cell, CellKey, Side
+
+
+def unseen_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[str]:
+    """The keys without which the statement and the ledger agree better, and whose lines the ledger could not have had.
+
+    A key counts as unseen when, wherever it has lines, all that the other keys bill leaves no room in the ledger for it, and
+    taking it away makes at least one of those cells agree (or the ledger has nothing there at all). A statement with one key
+    alone says nothing about keys.
+    """
+    known = sorted({key for cell in cells.values() for key in cell.billed.keys})
+    if len(known) < 2:
+        return frozenset()
+    unseen: set[str] = set()
+    by_size = sorted(known, key=lambda key: (-_size(cells, key), key))
+    for key in by_size:
+        if len(unseen) + 1 < len(known) and _is_unseen(cells, key, unseen, tolerance):
+            unseen.add(key)
+    return frozenset(unseen)
+
+
+def _size(cells: Mapping[CellKey, Cell], key: str) -> Decimal:
+    return sum((cell.billed.keys[key].total for cell in cells.values() if key in cell.billed.keys), ZERO)
+
+
+def _is_unseen(cells: Mapping[CellKey, Cell], key: str, unseen: set[str], tolerance: Decimal) -> bool:
+    agrees = False
+    for cell in cells.values():
+        if key not in cell.billed.keys:
+            continue
+        gone = [side for name, side in cell.billed.keys.items() if name == key or name in unseen]
+        gaps = _gaps(cell, gone)
+        if any(gap < -tolerance for gap in gaps):
+            return False
+        agrees = agrees or all(abs(gap) <= tolerance for gap in gaps)
+    return agrees
+
+
+def _gaps(cell: Cell, gone: list[Side]) -> list[Decimal]:
+    """By meter, what is billed without these keys less what the ledger has; in tokens where they are told, else in money."""
+    if not cell.billed.quantity:
+        return [cell.billed.total - sum((side.total for side in gone), ZERO) - cell.ledger.total]
+    meters = sorted({*cell.billed.quantity, *cell.ledger.quantity})
+    return [
+        Decimal(cell.billed.quantity.get(meter, 0))
+        - sum((Decimal(side.quantity.get(meter, 0)) for side in gone), ZERO)
+        - Decimal(cell.ledger.quantity.get(meter, 0))
+        for meter in meters
+    ]
+
+
+def take_away(cell: Cell, keys: frozenset[str]) -> dict[str, Side]:
+    """Remove the lines of some keys from a cell's billed side, and hand them back."""
+    taken = {key: cell.billed.keys.pop(key) for key in sorted(keys & cell.billed.keys.keys())}
+    for side in taken.values():
+        for meter, quantity in side.quantity.items():
+            left = cell.billed.quantity[meter] - quantity
+            cell.billed.quantity[meter] = left
+            if not left:
+                del cell.billed.quantity[meter]
+        for meter, amount in side.money.items():
+            cell.billed.money[meter] -= amount
+            if not cell.billed.money[meter] and not cell.ledger.money.get(meter):
+                del cell.billed.money[meter]
+        cell.billed.requests -= side.requests
+    return taken

@@ -1,0 +1,266 @@
+"""The first rung of the match ladder: a statement that names each request, matched by the provider's id.
+
+Some providers bill under an id that differs from the one on the wire: what is left after the ids is matched by model, tokens and
+time within two seconds, each row once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+
+from llmledger.core.reconcile_causes import Cause, Finding, Grain, told_apart
+from llmledger.core.reconcile_cells import ZERO, Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile_explain import explain
+from llmledger.core.reconcile_rows import NANO, Booked, LedgerSource, UnitPrice, money, quantities
+from llmledger.core.reconcile_view import View
+from llmledger.core.statement import StatementLine
+from llmledger.core.usage import Quantity
+
+CHUNK = 500
+NEAR_MS = 2_000
+MARGIN_MS = 900_000
+DAY_MS = 86_400_000
+_SAMPLE = 8
+
+Priced = tuple[StatementLine, Decimal | None]
+_Alike = tuple[str, tuple[tuple[str, Quantity], ...]]
+
+
+class Marks:
+    """Which rows of which ledger were matched: one bit each."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, bytearray] = defaultdict(bytearray)
+
+    def take(self, row: Booked) -> bool:
+        """Mark a row; False when it was marked already."""
+        bits, (byte, bit) = self._bits[row.ledger], divmod(row.row, 8)
+        if byte >= len(bits):
+            bits.extend(bytes(byte + 1 - len(bits)))
+        if bits[byte] >> bit & 1:
+            return False
+        bits[byte] |= 1 << bit
+        return True
+
+    def has(self, row: Booked) -> bool:
+        """Whether a row is marked."""
+        bits, (byte, bit) = self._bits[row.ledger], divmod(row.row, 8)
+        return byte < len(bits) and bool(bits[byte] >> bit & 1)
+
+
+@dataclass(slots=True)
+class _Sum:
+    amount: Decimal = ZERO
+    billed: Decimal = ZERO
+    ledger: Decimal = ZERO
+    requests: int = 0
+    lines: list[int] = field(default_factory=list)
+    line_count: int = 0
+    ids: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Requests:
+    """A statement of single requests against a ledger."""
+
+    source: LedgerSource
+    unit_price: UnitPrice
+    canonical: Canonical
+    meters: frozenset[str]
+    half_step: Decimal = ZERO
+    """Half of what the statement's rows are rounded to."""
+    marks: Marks = field(default_factory=Marks)
+    loose: list[Priced] = field(default_factory=list)
+    matched_keys: set[str] = field(default_factory=set)
+    billed: Decimal = ZERO
+    ledger: Decimal = ZERO
+    seen: int = 0
+    tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    """By key: tokens billed, and those of them that the ledger saw."""
+    _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+
+    def match(self, lines: Iterable[Priced]) -> None:
+        """Match lines by id, in chunks; what has no partner is kept for the second rung."""
+        for chunk in _chunks(lines):
+            rows = self.source.find([line.request_id for line, _ in chunk if line.request_id])
+            for line, usd in chunk:
+                self.billed += usd or ZERO
+                row = rows.get(line.request_id or "")
+                if row is None or row.provider != line.provider or not self.marks.take(row):
+                    self.loose.append((line, usd))
+                else:
+                    self._pair(line, usd, row)
+
+    def finish(self, since_ms: int, until_ms: int, *, late_after_ms: int) -> list[Finding]:
+        """Match what is left by likeness, class the rest, and give all findings. The range is the statement's period."""
+        near = self._near_index()
+        for row in self.source.rows(since_ms - MARGIN_MS, until_ms + MARGIN_MS):
+            if not self.marks.has(row):
+                twin = self._take_near(near, row)
+                if twin is not None:
+                    self.marks.take(row)
+                    self._pair(*twin, row)
+                elif since_ms <= row.started_ms < until_ms:
+                    self._unbilled(row, late_after_ms)
+        for bucket in near.values():
+            for line, usd in bucket:
+                self._unseen(line, usd)
+        return [self._finding(key, total) for key, total in sorted(self._sums.items(), key=_by_place)]
+
+    def _near_index(self) -> dict[_Alike, list[Priced]]:
+        near: dict[_Alike, list[Priced]] = defaultdict(list)
+        for line, usd in self.loose:
+            near[self._alike(line.model, line.provider, line.quantities)].append((line, usd))
+        return near
+
+    def _alike(self, model: str, provider: str, told: object) -> _Alike:
+        counted = tuple(sorted((meter, quantity) for meter, quantity in dict(told).items() if quantity))  # type: ignore[call-overload]
+        return self.canonical(provider, model), counted
+
+    def _take_near(self, near: dict[_Alike, list[Priced]], row: Booked) -> Priced | None:
+        if not near:
+            return None
+        bucket = near.get(self._alike(row.served_model or row.model, row.provider, quantities(row, self.meters)), [])
+        close = [
+            (abs(ms_of(line.since) - row.started_ms), position)
+            for position, (line, _) in enumerate(bucket)
+            if line.provider == row.provider and abs(ms_of(line.since) - row.started_ms) <= NEAR_MS
+        ]
+        return bucket.pop(min(close)[1]) if close else None
+
+    def _pair(self, line: StatementLine, usd: Decimal | None, row: Booked) -> None:
+        self.seen += 1
+        if line.key:
+            self.matched_keys.add(line.key)
+        count = _tokens(line)
+        tokens = self.tokens[line.key or ""]
+        tokens[0] += count
+        tokens[1] += count
+        if usd is None:
+            return
+        cost = row.cost
+        self.ledger += cost
+        gap = usd - cost
+        if gap == 0:
+            self._add((Cause.MATCHED,), gap, cost, line, row, "by the provider's id")
+        elif abs(gap) <= self.half_step + NANO:
+            self._add((Cause.ROUNDING,), gap, cost, line, row, "within the rounding of its rows")
+        else:
+            for claim in explain(self._view(line, usd, row)):
+                self._add(claim.causes, claim.amount, cost, line, row, claim.evidence)
+                cost = ZERO
+
+    def _view(self, line: StatementLine, usd: Decimal, row: Booked) -> View:
+        start = ms_of(line.since)
+        billed = Billed(quantity=dict(line.quantities), money={"": usd}, requests=1, line_count=1, has_money=True)
+        billed.counts_requests = True
+        ledger = Side(quantities(row, self.meters), money(row, self.meters), 1)
+        return View(
+            grain=Grain.REQUEST,
+            block=(start, start),
+            provider=line.provider,
+            model=self.canonical(line.provider, line.model),
+            billed=billed,
+            ledger=ledger,
+            tolerance=self.half_step + NANO,
+            line_tolerance=self.half_step,
+            unit_price=self.unit_price,
+            rows=(row,),
+            meters=self.meters,
+            has_keys=True,
+        )
+
+    def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
+        self.tokens[line.key or ""][0] += _tokens(line)
+        excluded: tuple[Cause, ...] = ()
+        words = "no request of the ledger has this id, or these tokens at this time"
+        if line.key and line.key in self.matched_keys:
+            excluded = (Cause.OTHER_KEY,)
+        causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
+        if line.key and line.key not in self.matched_keys and self.matched_keys:
+            causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"
+        self._add(causes, usd or ZERO, ZERO, line, None, words)
+
+    def _unbilled(self, row: Booked, late_after_ms: int) -> None:
+        cost = row.cost
+        self.ledger += cost
+        if not cost:
+            return
+        twins = self.source.find([row.provider_request_id]) if row.provider_request_id else {}
+        twin = twins.get(row.provider_request_id or "")
+        cause, words = Cause.MISSING_IN_STATEMENT, "no line has this request's id, or its tokens at this time"
+        if twin is not None and (twin.row, twin.ledger) != (row.row, row.ledger) and self.marks.has(twin):
+            cause, words = Cause.DUPLICATE, "the ledger has this request of the provider twice"
+        elif row.is_uncertain:
+            cause, words = Cause.INTERRUPTED, "it did not end well, and the provider did not bill it"
+        elif row.started_ms >= late_after_ms:
+            words += "; the export may not be complete yet"
+        self._add((cause,), -cost, cost, None, row, words)
+
+    def _add(
+        self,
+        causes: tuple[Cause, ...],
+        gap: Decimal,
+        cost: Decimal,
+        line: StatementLine | None,
+        row: Booked | None,
+        words: str,
+    ) -> None:
+        at, provider, name, key = _place(line, row)
+        is_fine = causes[0] in (Cause.MATCHED, Cause.ROUNDING)
+        place = at // DAY_MS, provider, self.canonical(provider, name), None if is_fine else key, causes, words
+        total = self._sums[place]
+        total.amount += gap
+        total.requests += 1
+        total.billed += gap + cost
+        total.ledger += cost
+        if line:
+            total.line_count += 1
+            if len(total.lines) < _SAMPLE:
+                total.lines.append(line.number)
+        if row and row.request_id and not is_fine and len(total.ids) < _SAMPLE:
+            total.ids.append(row.request_id.hex())
+
+    def _finding(self, place: tuple[object, ...], total: _Sum) -> Finding:
+        day, provider, model, key, causes, words = place
+        since = int(str(day)) * DAY_MS
+        return Finding(
+            causes=causes,  # type: ignore[arg-type]
+            amount=total.amount,
+            billed=total.billed,
+            ledger=total.ledger,
+            since=time_of(since),
+            until=time_of(since + DAY_MS),
+            provider=str(provider),
+            model=str(model),
+            key=None if key is None else str(key),
+            requests=total.requests,
+            lines=tuple(sorted(total.lines)),
+            line_count=total.line_count,
+            request_ids=tuple(total.ids),
+            evidence=str(words),
+        )
+
+
+def _place(line: StatementLine | None, row: Booked | None) -> tuple[int, str, str, str | None]:
+    if line is not None:
+        return ms_of(line.since), line.provider, line.model, line.key
+    if row is not None:
+        return row.started_ms, row.provider, row.served_model or row.model, None
+    raise ValueError("a finding is about a line or a row")
+
+
+def _tokens(line: StatementLine) -> int:
+    return sum(int(quantity) for meter, quantity in line.quantities.items() if meter.endswith("_tokens"))
+
+
+def _by_place(item: tuple[tuple[object, ...], _Sum]) -> tuple[str, ...]:
+    return tuple(str(part) for part in item[0])
+
+
+def _chunks(lines: Iterable[Priced]) -> Iterator[list[Priced]]:
+    stream = iter(lines)
+    while chunk := list(islice(stream, CHUNK)):
+        yield chunk

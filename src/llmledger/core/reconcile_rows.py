@@ -1,0 +1,108 @@
+"""A ledger row as reconciling sees it: disjoint quantities and exact money by meter, at one grain with a statement's lines."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from llmledger.core.usage import UNIT_BY_CODE, UNIT_BY_NAME, Quantity
+
+NANO = Decimal("1e-9")
+
+CORE_METERS = frozenset(
+    {
+        "input_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "output_tokens",
+    }
+)
+"""Meters that count for themselves on every bill; parts of theirs do only where the statement bills them apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One request of the ledger with its corrections applied (or one correction that stands alone)."""
+
+    row: int
+    """Position in its ledger; together with `ledger` it names the row."""
+    ledger: int
+    request_id: bytes | None
+    provider_request_id: str | None
+    started_ms: int
+    provider: str
+    model: str
+    served_model: str | None
+    key: str | None
+    status: str
+    quality: str
+    cost_nanousd: int | None
+    usage: Mapping[str, Quantity]
+    """Inclusive, as stored; only what was told."""
+    components: Mapping[str, tuple[Quantity, int]]
+    """By unit code, as stored."""
+    requests: int = 1
+    attempts: int = 1
+    context: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its usage is not exactly known: broken off, estimated, or tried more than once."""
+        return self.quality != "exact" or self.status != "completed" or self.attempts > 1
+
+    @property
+    def cost(self) -> Decimal:
+        """USD, 0 when unpriced."""
+        return (self.cost_nanousd or 0) * NANO
+
+    @property
+    def input_size(self) -> int:
+        """All input tokens of the request: what context tiers look at."""
+        return int(self.usage.get("input_tokens", 0))
+
+
+class LedgerSource(Protocol):
+    """Where rows come from; one or several ledgers read as one."""
+
+    def rows(self, since_ms: int, until_ms: int) -> Iterable[Booked]:
+        """Every request that started in a range, in order of time; each id once."""
+
+    def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
+        """The requests with these ids of the provider."""
+
+
+UnitPrice = Callable[[str, str, str, int, Mapping[str, str]], Decimal | None]
+"""(provider, model, meter, Unix ms, context) to USD per unit by our price table; None when it has no price."""
+
+
+def meter_of(unit: str, meters: frozenset[str]) -> str:
+    """The meter that a unit counts in: itself, its nearest counted ancestor, or itself when it has none."""
+    at: str | None = unit
+    while at is not None and at not in meters:
+        at = UNIT_BY_NAME[at].parent
+    return at or unit
+
+
+def quantities(row: Booked, meters: frozenset[str]) -> dict[str, Quantity]:
+    """Disjoint quantities of a row by meter: every unit less the counted parts inside it."""
+    counted = {name: quantity for name, quantity in row.usage.items() if quantity and meter_of(name, meters) == name}
+    rest = dict(counted)
+    for name, quantity in counted.items():
+        parent = UNIT_BY_NAME[name].parent
+        whole = meter_of(parent, meters) if parent else None
+        if whole in rest:
+            rest[whole] -= quantity
+    return {name: quantity for name, quantity in rest.items() if quantity}
+
+
+def money(row: Booked, meters: frozenset[str]) -> dict[str, Decimal]:
+    """Exact USD of a row by meter; the whole under "" when the row does not say what its cost is made of."""
+    found: dict[str, Decimal] = {}
+    for code, (_, nanousd) in row.components.items():
+        meter = meter_of(UNIT_BY_CODE[code].name, meters)
+        found[meter] = found.get(meter, Decimal(0)) + nanousd * NANO
+    rest = row.cost - sum(found.values(), Decimal(0))
+    if rest:
+        found[""] = rest
+    return found

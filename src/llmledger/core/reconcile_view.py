@@ -1,0 +1,130 @@
+"""A cell that does not agree, as the explaining functions see it: differences, prices, rows, and what is tolerated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from llmledger.core.reconcile_causes import Cause, Grain
+from llmledger.core.reconcile_cells import ZERO, Billed, Block, Side
+from llmledger.core.reconcile_rows import Booked, UnitPrice
+
+INPUTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+NO_CONTEXT: Mapping[str, str] = {}
+_PLACES = Decimal("1e-30")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A cause with what it accounts for: quantities and money by meter, and the evidence in words."""
+
+    causes: tuple[Cause, ...]
+    quantity: Mapping[str, Decimal]
+    money: Mapping[str, Decimal]
+    evidence: str
+    is_exact: bool = True
+    """Whether the amount was predicted from the ledger's own rows; else it is whatever was left."""
+    request_ids: tuple[str, ...] = ()
+    prices: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """By meter: implied and expected USD per unit."""
+
+    @property
+    def amount(self) -> Decimal:
+        """All its money."""
+        return sum(self.money.values(), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One cell with what explaining needs."""
+
+    grain: Grain
+    block: Block
+    provider: str
+    model: str
+    billed: Billed
+    ledger: Side
+    tolerance: Decimal
+    """USD that rounding may make on this cell."""
+    line_tolerance: Decimal
+    unit_price: UnitPrice
+    rows: Sequence[Booked] = ()
+    meters: frozenset[str] = frozenset()
+    is_late: bool = False
+    has_keys: bool = False
+    """Whether the statement names a key here that bills where the ledger has requests."""
+    tells_money: bool = True
+    """Whether money is compared here; else tokens alone."""
+
+    @property
+    def by_meter(self) -> bool:
+        """Whether the statement bills money by meter."""
+        return self.grain in (Grain.METER, Grain.MONEY)
+
+    @property
+    def knows_quantities(self) -> bool:
+        """Whether the statement tells quantities."""
+        return bool(self.billed.quantity)
+
+    @property
+    def quantity_gap(self) -> dict[str, Decimal]:
+        """Billed less ledger by meter, zeros left out; empty when the statement tells none."""
+        if not self.knows_quantities and self.billed.line_count:
+            return {}
+        names = {*self.billed.quantity, *self.ledger.quantity}
+        gaps = {
+            meter: Decimal(self.billed.quantity.get(meter, 0)) - Decimal(self.ledger.quantity.get(meter, 0))
+            for meter in sorted(names)
+        }
+        return {meter: gap for meter, gap in gaps.items() if gap}
+
+    @property
+    def money_gap(self) -> dict[str, Decimal]:
+        """Billed less ledger by meter (or as one under ""), zeros left out; empty when the statement tells no money."""
+        if not self.tells_money:
+            return {}
+        names = {*self.billed.money, *self.ledger.money}
+        gaps = {
+            meter: self.billed.money.get(meter, ZERO) - self.ledger.money.get(meter, ZERO) for meter in sorted(names)
+        }
+        return {meter: gap for meter, gap in self.at_grain(gaps).items() if gap}
+
+    def at_grain(self, spent: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Money by meter where the statement bills by meter, else as one sum."""
+        return dict(spent) if self.by_meter else {"": sum(spent.values(), ZERO)}
+
+    def table_price(self, meter: str, context: Mapping[str, str] = NO_CONTEXT) -> Decimal | None:
+        """USD per unit by our table, at the beginning of the period."""
+        return self.unit_price(self.provider, self.model, meter, self.block[0], context)
+
+    def price(self, meter: str) -> Decimal | None:
+        """USD per unit as the ledger priced it; by our table where the ledger has none of the meter."""
+        table = self.table_price(meter)
+        quantity, spent = self.ledger.quantity.get(meter), self.ledger.money.get(meter)
+        if not quantity or spent is None:
+            return table
+        quantity = Decimal(quantity)
+        if table is not None and abs(table * quantity - spent) <= self.tolerance:
+            return table
+        return (spent / quantity).quantize(_PLACES)
+
+    def priced(self, quantity: Mapping[str, Decimal]) -> dict[str, Decimal] | None:
+        """Money of quantities at the ledger's prices; None when one has no price."""
+        found: dict[str, Decimal] = {}
+        for meter, count in quantity.items():
+            price = self.price(meter)
+            if price is None:
+                return None
+            found[meter] = count * price
+        return self.at_grain(found)
+
+    @property
+    def uncertain(self) -> list[Booked]:
+        """The ledger's rows here whose usage is not exactly known."""
+        return [row for row in self.rows if row.is_uncertain]
+
+
+def less(left: Mapping[str, Decimal], right: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Subtract meter by meter; zeros are left out."""
+    names = {*left, *right}
+    rest = {meter: left.get(meter, ZERO) - right.get(meter, ZERO) for meter in sorted(names)}
+    return {meter: gap for meter, gap in rest.items() if gap}
