@@ -1,4 +1,4 @@
-"""Joining two sources: the dated list keeps its word, the broad list adds models, units and modes, and contradictions are noted."""
+"""Joining two sources: the dated one keeps its word, the broad one adds to it, and contradictions are noted."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -7,11 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from pricing._generate.litellm_list import LitellmModel
+
 from llmledger.core.usage import UNIT_BY_PRICE_KEY
 from llmledger.pricebook._blocks import BlockText
 from llmledger.pricebook._file import Match, PriceFile
 from llmledger.pricebook.writer import file_text, number_text
-from pricing._generate.litellm_list import LitellmModel
 
 MAIN = ("input", "output")
 """Two sources that agree on these speak of the same product; what one of them adds is then believed."""
@@ -42,6 +43,8 @@ def join(joined: Joined, listed: Iterable[LitellmModel], *, version: str, checke
     by_id = {model["id"].lower(): model for model in joined.models}
     new: dict[str, dict[str, Any]] = {}
     for one in listed:
+        if one.provider in REACHES:
+            _reach(one.table)
         name = _without_routes(one.model, joined.header.get("routes", ()))
         found = file.find(name)
         match = found.match if found is not None and found.entry is not None else None
@@ -68,8 +71,6 @@ def _entry(name: str, one: LitellmModel, version: str, checked: date) -> dict[st
     source = f"{version}, which read {one.url}" if one.url else version
     evidence = {"source": source, "checked": checked, "evidence": "secondary"}
     table = deepcopy(one.table)
-    if one.provider in REACHES:
-        _reach(table)
     if table.get("input") and table.get("cache_write") == 0:
         del table["cache_write"]  # a zero that nobody stated would make those tokens free
     return {

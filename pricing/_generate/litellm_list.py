@@ -1,7 +1,8 @@
 """Prices out of the JSON list in litellm's wheel, as tables in our own schema.
 
-Its conventions: one flat object a model; a price is USD per token (second, image, character ...); the name of a field carries
-kind, context tier and mode, as in `cache_read_input_token_cost_above_272k_tokens_priority`. It holds no history.
+Its conventions: one flat object a model; a price is USD per token (second, image, character ...); the name of a field
+carries kind, context tier and mode, as in `cache_read_input_token_cost_above_272k_tokens_priority`. It holds no
+history.
 """
 
 import json
@@ -12,9 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pricing._generate.litellm_windows import windows
+
 from llmledger.core.usage import UNIT_BY_PRICE_KEY, K, M
 from llmledger.pricebook.genai import exact
-from pricing._generate.litellm_windows import windows
 
 LIST = "litellm/model_prices_and_context_window_backup.json"
 HOUR = 3600
@@ -145,7 +147,7 @@ def read_list(folder: Path) -> Iterator[LitellmModel]:
 def _model_name(key: str, theirs: str) -> str:
     """The key without the provider in front of it."""
     head, slash, rest = key.partition("/")
-    family = theirs.split("-")[0]
+    family = theirs.split("-", maxsplit=1)[0]
     return rest if slash and head in (theirs, family, "bedrock", "vertex_ai") and rest else key
 
 

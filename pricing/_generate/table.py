@@ -10,10 +10,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from llmledger.pricebook.genai import PROVIDER_NAMES, read_installed
-from llmledger.pricebook.writer import file_text
 from pricing._generate.joining import Joined, join
 from pricing._generate.litellm_list import PROVIDERS, read_list
+
+from llmledger.pricebook.genai import PROVIDER_NAMES, read_installed
+from llmledger.pricebook.writer import file_text
 
 HERE = Path(__file__).parent
 FACTS = HERE / "providers.toml"

@@ -32,7 +32,7 @@ def command(
     if others:
         _render.out(f"also: {', '.join(others)}")
     if entry.retired:
-        _render.out(f"retired {entry.retired}")
+        _render.out(f"{'retired' if entry.retired <= now.date() else 'retires'} {entry.retired}")
     current = rate_at(entry.rates, now)
     for rate in reversed(entry.rates):
         lines = rate_lines(rate)

@@ -97,7 +97,7 @@ class PriceBook:
         return None if entry is None else entry.id
 
     def provider(self, name: str) -> Provider | None:
-        """How to reach a provider, or None when no file tells of it. A later layer's header replaces an earlier one's."""
+        """How to reach a provider, or None when no file tells of it; of several layers the latest that tells."""
         name = self.canonical(name)
         known = [file.provider for layer in self._layers if (file := layer.file(name)) is not None]
         told = [provider for provider in known if provider.base_url is not None]

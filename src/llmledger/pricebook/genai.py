@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from llmledger.core.usage import UNIT_BY_PRICE_KEY
@@ -146,7 +147,7 @@ def _is_theirs(theirs: Any, model: Any, name: str) -> bool:
 
 
 def _rules(match: Any) -> Iterator[tuple[str, str]]:
-    """The leaves of their boolean rule; of an `and` only its first part: the others exclude models of their own."""
+    """The leaves of their boolean rule; of an `and` only its first part: the others exclude models."""
     for kind in ("equals", "starts_with", "contains", "ends_with", "regex"):
         if hasattr(match, kind):
             yield kind, getattr(match, kind)
@@ -157,24 +158,32 @@ def _rules(match: Any) -> Iterator[tuple[str, str]]:
 
 
 def _periods(model: Any, evidence: Mapping[str, Any], *, observed: bool) -> Iterator[dict[str, Any]]:
-    """The periods of a model, one for each date on which something changes."""
+    """The periods of a model, one for each date on which a price changes.
+
+    A date on which only modes were added is the day on which somebody wrote them down: vendors sold batch at half the price
+    long before. So such modes hold for all of the unchanged period.
+    """
     listed = model.prices if isinstance(model.prices, list) else []
     starts = {one.constraint.start_date for one in (*listed, *(model.price_variants or ())) if _has_start(one)}
-    edges: list[date | None] = [None, *sorted(starts)]
-    last: dict[str, Any] | None = None
-    for since in edges:
+    found: list[tuple[date | None, dict[str, Any]]] = []
+    for since in (None, *sorted(starts)):
         table = _table_at(model, since)
-        if table is None or (last is not None and _same(table, last)):
+        if table is None:
             continue
-        if last is not None:
-            yield {**last, "until": since, **evidence}
-        last = {**({"from": since, "observed": observed} if since else {}), **table}
-    if last is not None:
-        yield {**last, **evidence}
+        if found and _only_adds_modes(found[-1][1], table):
+            found[-1] = (found[-1][0], table)
+        else:
+            found.append((since, table))
+    for (since, table), after in zip_longest(found, found[1:]):
+        dates = {"from": since, "observed": observed} if since else {}
+        until = {"until": after[0]} if after is not None else {}
+        yield {**dates, **until, **table, **evidence}
 
 
-def _same(table: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
-    return {key: value for key, value in last.items() if key not in ("from", "observed")} == table
+def _only_adds_modes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    if {**before, "mode": None} != {**after, "mode": None}:
+        return False
+    return all(mode in after.get("mode", ()) for mode in before.get("mode", ()))
 
 
 def _table_at(model: Any, day: date | None) -> dict[str, Any] | None:
@@ -187,14 +196,20 @@ def _table_at(model: Any, day: date | None) -> dict[str, Any] | None:
         return None
     if not any(value for key, value in table.items() if key in UNIT_BY_PRICE_KEY) and "tier" not in table:
         return {"free": True}
-    modes = [
-        {"when": dict(one.when), **prices}
-        for one in model.price_variants or ()
-        if not _has_start(one) or (day is not None and one.constraint.start_date <= day)
-        if (prices := _price_table(one.prices))
-    ]
+    modes = _modes(model, day)
     windows = [_window(one) for one in _timed(model)]
     return {**table, **({"mode": modes} if modes else {}), **({"window": windows} if windows else {})}
+
+
+def _modes(model: Any, day: date | None) -> list[dict[str, Any]]:
+    """The modes that hold on a day; of several for the same requests the first sets a price, as theirs do."""
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    for one in model.price_variants or ():
+        if not _has_start(one) or (day is not None and one.constraint.start_date <= day):
+            mode = found.setdefault(tuple(one.when.items()), {"when": dict(one.when)})
+            for key, price in _price_table(one.prices).items():
+                mode.setdefault(key, price)
+    return [mode for mode in found.values() if len(mode) > 1]
 
 
 def _standard_at(model: Any, day: date | None) -> Any:

@@ -1,0 +1,1 @@
+"""Writes the packaged price table; no part of the installed program."""
