@@ -183,7 +183,7 @@ def local_model(name: str) -> "LocalModel":
     if name in PULLABLE:
         return pull(name)
     known = sorted({one.name for one in installed(folder)} | set(PULLABLE))
-    raise unknown(name, known, what="No local model")
+    raise unknown(name, known, what="no local model")
 
 
 def pull(name: str) -> "LocalModel":

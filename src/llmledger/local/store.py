@@ -82,7 +82,7 @@ def remove(folder: Path, name: str) -> LocalModel:
     """
     path = folder / f"{name}{SUFFIX}"
     if not _NAME.fullmatch(name) or not (path.is_file() or path.is_symlink()):
-        raise unknown(name, [model.name for model in installed(folder)], what="No local model")
+        raise unknown(name, [model.name for model in installed(folder)], what="no local model")
     size_bytes = path.stat().st_size if path.is_file() else 0
     gone = LocalModel(name=name, path=path, size_bytes=size_bytes, is_link=path.is_symlink())
     path.unlink()

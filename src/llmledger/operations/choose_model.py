@@ -84,7 +84,9 @@ def read_name(text: str, book: PriceBook) -> ModelName:
     if text.endswith(SUFFIX):
         return ModelName(EMBEDDED, text)
     bare = text.strip()
-    owners = [name for name in book.provider_names() if bare in book.models(name)]
+    owners = [name for name in _by_reach(book) if bare in book.models(name)]
+    reached = [name for name in owners if _is_reached(book, name)]
+    owners = reached or owners
     if len(owners) == 1:
         return ModelName(owners[0], bare)
     if owners:
@@ -93,13 +95,23 @@ def read_name(text: str, book: PriceBook) -> ModelName:
     raise UsageError(f"no provider here has a model {bare!r}", hint=_nearest(bare, book))
 
 
+def _by_reach(book: PriceBook) -> list[str]:
+    """The providers, those first whose address is known."""
+    return sorted(book.provider_names(), key=lambda name: not _is_reached(book, name))
+
+
+def _is_reached(book: PriceBook, name: str) -> bool:
+    provider = book.provider(name)
+    return provider is not None and provider.base_url is not None
+
+
 def _nearest(text: str, book: PriceBook) -> str:
     head, slash, rest = text.partition("/")
     if slash:
         close = get_close_matches(head, book.provider_names(), n=1)
         if close:
             return f"Did you mean {close[0]}/{rest}?"
-    names = (f"{provider}/{model}" for provider in book.provider_names() for model in book.models(provider))
+    names = (f"{provider}/{model}" for provider in _by_reach(book) for model in book.models(provider))
     by_end: dict[str, str] = {}
     for name in names:
         by_end.setdefault(name if slash else name.partition("/")[2], name)

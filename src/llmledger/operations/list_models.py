@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from llmledger.local.store import PULLABLE, LocalModel
-from llmledger.operations._destination import key_hint
-from llmledger.operations.backends import Backend, start_hint
+from llmledger.operations.backends import START, Backend
 from llmledger.operations.choose_model import EMBEDDED
 from llmledger.pricebook import PriceBook
 from llmledger.pricebook.provider import Provider
@@ -78,8 +78,8 @@ def _offer(provider: Provider, book: PriceBook, here: Here, backends: Mapping[st
         title=provider.title,
         state=State.MISSING,
         models=models,
-        reason="no key",
-        next_step=key_hint(provider),
+        reason=f"no {provider.key_variables[0]}" if provider.key_variables else "no key",
+        next_step=f"llmledger config set-key {provider.name}",
     )
 
 
@@ -117,13 +117,13 @@ def _backend(backend: Backend) -> Offer:
             title=provider.title,
             state=State.MISSING,
             models=(),
-            reason=f"nothing answers at {backend.base_url}",
-            next_step=start_hint(provider).partition(" Without")[0],
+            reason=f"nothing answers at {urlsplit(backend.base_url).netloc}",
+            next_step=START.get(provider.name),
         )
     return Offer(
         provider=provider.name,
         title=provider.title,
         state=State.READY if backend.models else State.MISSING,
         models=backend.models,
-        reason=f"answers at {backend.base_url}" + ("" if backend.models else ", but has no model"),
+        reason=f"answers at {urlsplit(backend.base_url).netloc}" + ("" if backend.models else ", but has no model"),
     )
