@@ -167,19 +167,8 @@ def _is_stray(name: str, told: Mapping[str, Quantity], counted: frozenset[str]) 
 
 
 def _charged_as(name: str, priced: frozenset[str]) -> str:
-    """The unit whose price a part without one takes: its nearest priced whole."""
-    first, second = _nearest(UNIT_BY_NAME[name].parent, priced), _nearest(OVERLAPS.get(name), priced)
-    if first is None or (second is not None and first in ANCESTORS[second]):
-        first = second
-    if first is None:
-        raise ValueError(f"{name} has no priced whole")
-    return first
-
-
-def _nearest(whole: str | None, priced: frozenset[str]) -> str | None:
-    while whole is not None and whole not in priced:
-        whole = UNIT_BY_NAME[whole].parent
-    return whole
+    """The unit whose price a part without one takes: its nearest priced whole, the parent before the other."""
+    return max(ANCESTORS[name] & priced, key=lambda whole: (len(ANCESTORS[whole]), whole != OVERLAPS.get(name)))
 
 
 def _charge(quantities: Mapping[str, Quantity], sheet: Sheet) -> tuple[Component, ...]:

@@ -160,8 +160,8 @@ def _rules(match: Any) -> Iterator[tuple[str, str]]:
 def _periods(model: Any, evidence: Mapping[str, Any], *, observed: bool) -> Iterator[dict[str, Any]]:
     """The periods of a model, one for each date on which a price changes.
 
-    A date on which only modes were added is the day on which somebody wrote them down: vendors sold batch at half the price
-    long before. So such modes hold for all of the unchanged period.
+    A date on which only modes were added is the day on which somebody wrote them down: vendors sold batch at half the
+    price long before. So such modes hold for all of the unchanged period.
     """
     listed = model.prices if isinstance(model.prices, list) else []
     starts = {one.constraint.start_date for one in (*listed, *(model.price_variants or ())) if _has_start(one)}
