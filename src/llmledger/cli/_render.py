@@ -161,9 +161,12 @@ def _plain(value: object) -> object:
 
 
 @contextmanager
-def progress(label: str, total: int | None = None) -> "Iterator[Progress]":
-    """Show how far long work has come, on stderr and only on a terminal; the line is wiped at the end."""
-    bar = Progress(label, total)
+def progress(label: str, total: int | None = None, *, is_bytes: bool = False) -> "Iterator[Progress]":
+    """Show how far long work has come, on stderr and only on a terminal; the line is wiped at the end.
+
+    Of work that is counted in bytes, the rate and the time left are shown too.
+    """
+    bar = Progress(label, total, is_bytes=is_bytes)
     try:
         yield bar
     finally:
@@ -173,9 +176,11 @@ def progress(label: str, total: int | None = None) -> "Iterator[Progress]":
 class Progress:
     """A line on stderr that is rewritten as work goes on; silent without a terminal."""
 
-    def __init__(self, label: str, total: int | None) -> None:
+    def __init__(self, label: str, total: int | None, *, is_bytes: bool = False) -> None:
         self._label = label
         self._total = total
+        self._is_bytes = is_bytes
+        self._began = surroundings().now()
         self._done = 0
         self._shown = ""
         self._stream = surroundings().stderr
@@ -190,13 +195,20 @@ class Progress:
     def _show(self) -> None:
         if self._total:
             filled = min(20, 20 * self._done // self._total)
-            text = f"{self._label} {'█' * filled}{'░' * (20 - filled)} {100 * self._done // self._total}%"
+            text = f"{self._label} {'█' * filled}{'░' * (20 - filled)} {100 * self._done // self._total}%{self._pace()}"
         else:
             text = f"{self._label} {self._done:,}"
         if text != self._shown:
             self._stream.write(f"\r\x1b[K{text}")
             self._stream.flush()
             self._shown = text
+
+    def _pace(self) -> str:
+        seconds = (surroundings().now() - self._began).total_seconds()
+        if not self._is_bytes or seconds < 1 or not self._done or not self._total:
+            return ""
+        left = max(0, round(seconds * (self._total - self._done) / self._done))
+        return f" {self._done / seconds / 1e6:,.0f} MB/s, {left // 60}:{left % 60:02} left"
 
     def close(self) -> None:
         """Wipe the line."""
