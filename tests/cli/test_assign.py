@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import RunCli
-from tests.support.sample import sample_facts, write_ledger
+from tests.support.small_ledger import sample_facts, write_ledger
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import RunCli
 from tests.support.builders import NOON, a_begun, a_finished, a_usage
-from tests.support.sample import sample_facts, write_ledger
+from tests.support.small_ledger import sample_facts, write_ledger
 
 from llmledger.core.cost import Component, CostSource
 from llmledger.core.request import Attribution, Charged, Status

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import RunCli
 from tests.support.builders import NOON
 from tests.support.ledger_rows import Fact, LedgerRows
-from tests.support.sample import ms, sample_facts, write_ledger
+from tests.support.small_ledger import ms, sample_facts, write_ledger
 
 
 def test_it_tells_the_day_and_what_is_unpriced(run_cli: RunCli, ledger_path: Path) -> None:

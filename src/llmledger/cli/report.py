@@ -1,5 +1,6 @@
 """`llmledger report`: what was used and what it cost, by any dimension and bucket of time."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,24 +89,24 @@ def exchange_rates(currency: str | None) -> "ExchangeRates | None":
 
 
 def show(report: "Report", format: Format) -> None:
-    """Print a report in a format."""
-    from llmledger.reports.envelope import flat_rows, report_json
+    """Print a report in a format; only the table and JSON carry the notes with them."""
+    from llmledger.reports.envelope import report_json
+    from llmledger.reports.flat import csv_lines, json_lines, markdown_lines
 
     if format is Format.JSON:
         out(json_text(report_json(report)))
-    elif format is Format.JSONL:
-        for row in flat_rows(report):
-            out(json_text(row, indent=None))
-    elif format is Format.TABLE:
+        return
+    if format is Format.TABLE:
         _show_table(report)
+        return
+    if format is Format.JSONL:
+        lines: Iterator[str] = (json_text(row, indent=None) for row in json_lines(report))
     else:
-        from llmledger.reports.flat import csv_lines, markdown_lines
-
-        for line in csv_lines(report) if format is Format.CSV else markdown_lines(report):
-            out(line)
-    if format not in {Format.JSON, Format.TABLE}:
-        for about in report.notes:
-            note(about.text)
+        lines = csv_lines(report) if format is Format.CSV else markdown_lines(report)
+    for line in lines:
+        out(line)
+    for about in report.notes:
+        note(about.text)
 
 
 def _show_table(report: "Report") -> None:

@@ -1,4 +1,4 @@
-"""A glance at a ledger: what one range cost. One indexed query and hardly another module of ours, for a prompt that waits.
+"""A glance at a ledger: what one range cost, in one indexed query and with few modules, for a prompt that waits.
 
 Full reports are in `queries`; a test holds the two together.
 """

@@ -1,4 +1,4 @@
-"""A report as lines of CSV or Markdown: the same keys as its JSON, one row per group."""
+"""A report as lines of JSON, CSV or Markdown: the same keys as its JSON, one row per group."""
 
 import csv
 import io
@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from llmledger.core.report import Measures, Report, ReportRow
 from llmledger.core.spreadsheet import harmless
-from llmledger.reports.envelope import flat_rows, row_json
+from llmledger.reports._rows import flat_rows, row_json
+
+
+def json_lines(report: Report) -> Iterator[dict[str, object]]:
+    """One JSON object per group, the rest below the top as the last."""
+    return flat_rows(report)
 
 
 def csv_lines(report: Report) -> Iterator[str]:

@@ -22,7 +22,7 @@ from llmledger.core.report import (
 from llmledger.core.selection import TIME_DIMENSIONS
 from llmledger.core.window import Bucket, bucket_before
 from llmledger.errors import UsageError
-from llmledger.reports.notes import notes_on
+from llmledger.reports._notes import notes_on
 
 REST = "(others)"
 
