@@ -1,0 +1,64 @@
+"""Percentiles by nearest rank, and a sketch of them that merges within its stated error."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmledger.core.stats import RELATIVE_ERROR, Sketch, cell_of, nearest_rank, value_of
+
+DURATIONS = st.lists(st.integers(0, 10**7), max_size=60)
+
+
+def sketch_of(values: list[int]) -> Sketch:
+    sketch = Sketch()
+    for value in values:
+        sketch.add(value)
+    return sketch
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60), st.integers(1, 100))
+def test_a_percentile_is_the_nearest_rank_within_the_stated_error(values: list[int], percent: int) -> None:
+    """The smallest value that at least so many percent do not exceed; exact below 256 ms."""
+    true = sorted(values)[nearest_rank(len(values), percent) - 1]
+
+    found = sketch_of(values).percentile(percent)
+
+    assert found is not None
+    assert abs(found - true) <= (true * RELATIVE_ERROR if true >= 256 else 0)
+
+
+@given(DURATIONS, DURATIONS)
+def test_merged_sketches_are_the_sketch_of_all(left: list[int], right: list[int]) -> None:
+    """So a day's sketches make a month's, and rows and roll-ups agree."""
+    merged = sketch_of(left)
+    merged.merge(sketch_of(right))
+
+    assert merged == sketch_of(left + right)
+
+
+@given(DURATIONS)
+def test_a_sketch_survives_storage(values: list[int]) -> None:
+    """Packed and unpacked it is the same; its sum stays exact."""
+    sketch = sketch_of(values)
+
+    assert Sketch.from_bytes(sketch.to_bytes()) == sketch
+    assert sketch.total == sum(values)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_cells_keep_the_order(one: int, other: int) -> None:
+    """A larger value never falls into a smaller cell."""
+    low, high = sorted((one, other))
+
+    assert cell_of(low) <= cell_of(high)
+    assert cell_of(value_of(cell_of(low))) == cell_of(low)
+
+
+def test_nothing_has_no_percentile_and_no_mean() -> None:
+    """None, not 0."""
+    assert (Sketch().percentile(50), Sketch().mean()) == (None, None)
+
+
+def test_the_mean_is_exact_and_rounded_to_whole_milliseconds() -> None:
+    """(1,000 + 1,001 + 1,001) / 3 = 1,000.67."""
+    assert sketch_of([1000, 1001, 1001]).mean() == 1001
+    assert sketch_of([5]).mean() == 5
