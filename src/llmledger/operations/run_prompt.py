@@ -59,7 +59,7 @@ def draft_prompt(prompt: Prompt, to: Destination, delivery: Delivery) -> Draft:
     dialect = load(to.dialect)
     built = dialect.build_request(prompt)
     facts = dialect.read_request(built.body, path=built.path)
-    tokens = estimate_tokens(all_text(prompt), provider=to.provider.name, model=to.model)
+    tokens = estimate_tokens(all_text(prompt), provider=to.provider.name, model=to.model, quickly=True)
     opening = Opening(
         provider=to.provider.name,
         model=to.model,
