@@ -1,6 +1,6 @@
 """Sending one prompt: its destination, its limits, its row, what is shown of it and what is kept."""
 
-import secrets
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +65,6 @@ def earlier_conversation(session: str | None, ledger: Path | None) -> "Conversat
 def send(prompt: "Prompt", wanted: Wanted, manner: Manner) -> None:
     """Choose the model, send the prompt, show the answer, keep the row. Raises what went wrong, after that."""
     from llmledger.cli._writing import writing
-    from llmledger.operations.limit_cost import limit_cost
 
     book = price_book()
     name = choose(wanted, book).name
@@ -73,6 +72,8 @@ def send(prompt: "Prompt", wanted: Wanted, manner: Manner) -> None:
         prompt = replace(prompt, model=to.model)
         delivery = _delivery(to, manner, ledger)
         if manner.max_cost_nanousd is not None:
+            from llmledger.operations.limit_cost import limit_cost
+
             prompt = limit_cost(prompt, to, manner.max_cost_nanousd, book, at=surroundings().now())
         answer = _answered(prompt, to, ledger, manner, delivery, book)
         if manner.keeps_content:
@@ -88,7 +89,7 @@ def _delivery(to: "Destination", manner: Manner, ledger: "Ledger") -> "Delivery"
 
     flags = dict(manner.flags)
     if manner.keeps_content and not (flags.get("session") or surroundings().environ.get("LLMLEDGER_SESSION")):
-        flags["session"] = secrets.token_hex(8)
+        flags["session"] = os.urandom(8).hex()
     key = fingerprint(to.key, ledger_id=ledger.ledger_id) if to.key else None
     return Delivery(
         patience=Patience(silence_s=manner.timeout_s),

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,6 +96,8 @@ def look_at_all(
     providers: Mapping[str, Provider], urls: Mapping[str, str], *, now: Callable[[], datetime]
 ) -> list[Backend]:
     """Ask several servers at the same time; in the order given."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=max(1, len(urls))) as pool:
         return list(pool.map(lambda name: look(providers[name], urls[name], now=now), urls))
 
