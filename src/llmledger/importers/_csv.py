@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 from llmledger.importers._contract import Problem
@@ -10,13 +10,20 @@ from llmledger.importers._contract import Problem
 _LONGEST_FIELD = 16 << 20
 
 
-def rows(stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, str]] | Problem]:
-    """Each row with its number, the header being row 1; a row narrower than the header is a problem."""
+def rows(stream: IO[bytes], needed: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]] | Problem]:
+    """Each row with its number, the header being row 1; a row narrower than the header is a problem.
+
+    A header without one of the needed columns is a problem that ends the file.
+    """
     csv.field_size_limit(_LONGEST_FIELD)
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(line.replace("\0", "") for line in lines)
     try:
         header = [name.strip() for name in next(reader, [])]
+        missing = [name for name in needed if name not in header]
+        if missing:
+            yield Problem(1, f"no column {missing[0]}")
+            return
         for number, row in enumerate(reader, start=2):
             if not row:
                 continue

@@ -39,8 +39,9 @@ class MarkedLines:
                     rest = block
                 continue
             rest = block[cut:]
-            yield self._marked(block[:cut])
+            found = self._marked(block[:cut])
             self.end += cut
+            yield found
         if rest:
             yield self._last(rest)
 

@@ -43,7 +43,7 @@ def read(file: LogFile) -> Iterator[Item]:
     """One request per row with tokens."""
     alike: Counter[str] = Counter()
     with LogFile(file.path).open() as stream:
-        for found in rows(stream):
+        for found in rows(stream, _IDENTITY):
             if isinstance(found, Problem):
                 yield found
                 continue

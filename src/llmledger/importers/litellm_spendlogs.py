@@ -21,7 +21,6 @@ WITNESS = Witness.GATEWAY
 RETENTION_DAYS: int | None = None
 
 _SIGNATURE = ("request_id", "call_type", "spend", "prompt_tokens", "completion_tokens", "startTime")
-_KINDS = ("completion", "embedding", "responses", "messages", "transcription", "speech", "image", "rerank", "generate")
 
 
 def find(home: Path, environ: Mapping[str, str]) -> tuple[Location, ...]:
@@ -44,11 +43,11 @@ def recognises(head: bytes) -> bool:
 
 
 def read(file: LogFile) -> Iterator[Item]:
-    """One request per row that called a model."""
+    """One request per row that used tokens or failed; the rest are keys, health checks and the like."""
     with LogFile(file.path).open() as stream:
         first = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n")[:1]
         stream.seek(0)
-        found = objects(stream) if first in {b"[", b"{"} else rows(stream)
+        found = objects(stream) if first in {b"[", b"{"} else rows(stream, _SIGNATURE)
         for item in found:
             request = item if isinstance(item, Problem) else _request(*item)
             if request is not None:
@@ -60,8 +59,6 @@ def _request(number: int, row: Mapping[str, Any]) -> Imported | Problem | None:
     request_id, started_at = text(row.get("request_id")), moment(row.get("startTime"))
     if request_id is None or started_at is None:
         return Problem(number, "no request id or no start")
-    if not any(kind in (text(row.get("call_type")) or "completion") for kind in _KINDS):
-        return None
     metadata = mapping(row.get("metadata"))
     provider, model = _model(row)
     counts = _counts(row, mapping(metadata.get("usage_object")))

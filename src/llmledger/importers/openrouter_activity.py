@@ -39,7 +39,7 @@ def recognises(head: bytes) -> bool:
 def read(file: LogFile) -> Iterator[Item]:
     """One request per generation."""
     with LogFile(file.path).open() as stream:
-        for found in rows(stream):
+        for found in rows(stream, sorted(_SIGNATURE)):
             yield found if isinstance(found, Problem) else _request(*found)
     yield Checkpoint(0)
 
