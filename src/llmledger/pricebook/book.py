@@ -101,7 +101,7 @@ class PriceBook:
         name = self.canonical(name)
         known = [file.provider for layer in self._layers if (file := layer.file(name)) is not None]
         told = [provider for provider in known if provider.base_url is not None]
-        return told[-1] if told else known[-1] if known else None
+        return told[-1] if told else known[0] if known else None
 
     def provider_names(self) -> list[str]:
         """Every provider with a file, sorted."""

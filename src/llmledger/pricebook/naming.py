@@ -55,9 +55,10 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _near_model(book: PriceBook, text: str) -> str:
     spelled = {f"{provider}/{name}" for provider in book.provider_names() for name in book.models(provider)}
     bare = {name.partition("/")[2]: name for name in sorted(spelled, key=_preference, reverse=True)}
-    near = get_close_matches(text, spelled, n=3, cutoff=0.75) or [
-        bare[one] for one in get_close_matches(text, bare, n=3, cutoff=0.7)
-    ]
+    if "/" in text:
+        near = get_close_matches(text, spelled, n=3, cutoff=0.75)
+    else:
+        near = [bare[one] for one in get_close_matches(text, bare, n=3, cutoff=0.7)]
     return f"Did you mean {_few(near)}?" if near else "See: llmledger pricing list --search WORD"
 
 
