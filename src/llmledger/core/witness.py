@@ -8,6 +8,9 @@ SHORTEST_TELLING_ID = 16
 TOLERANCE = timedelta(hours=1)
 """Logs note when an answer was written, we note when its request began; a long answer lies between."""
 
+WORST = 3
+"""The rank of a tool's log."""
+
 _GATEWAYS = frozenset({"litellm", "openrouter", "langfuse", "helicone", "portkey", "bifrost"})
 
 
@@ -22,7 +25,7 @@ def rank(source: str) -> int:
     tool = source.removeprefix("import:")
     if tool in _GATEWAYS:
         return 1
-    return 2 if tool.startswith("otel") else 3
+    return 2 if tool.startswith("otel") else WORST
 
 
 def is_telling(provider_request_id: str | None) -> bool:

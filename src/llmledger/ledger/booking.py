@@ -12,6 +12,7 @@ from llmledger.core.adjustment import (
     Adjustment,
     Kind,
     Measures,
+    Standing,
     answer_of,
     interrupted,
     measures_of,
@@ -32,12 +33,15 @@ from llmledger.ledger.rows import (
 )
 from llmledger.ledger.standing import apply_adjustments, recorded_row
 from llmledger.ledger.storable import storable, storable_adjustment, storable_begun
-from llmledger.ledger.witnesses import Witness, linked_key, witnesses_of
+from llmledger.ledger.witnesses import LINK, Witness, cause_key, linked_key, pruned_witness, witnesses_of
 
 _STATUS = {Status.COMPLETED: 0, Status.FAILED: 1, Status.CANCELLED: 2, Status.INTERRUPTED: 3}
 _STATUS_BITS = 7
 _SOURCE_KEY = 8
-_LINK = 16
+
+
+_REPEATABLE = frozenset({Kind.LATE, Kind.SNAPSHOT, Kind.DUPLICATE})
+"""Corrections that a replay or an import would make again after a prune took the first: `seen` keeps their causes."""
 
 
 class Booked(StrEnum):
@@ -53,6 +57,8 @@ class Booked(StrEnum):
     """It had been closed as interrupted; a correction was appended."""
     SNAPSHOT = "snapshot"
     """An earlier and thinner record of it was there; a correction was appended."""
+    UNMETERED = "unmetered"
+    """Neither ledger nor spool could take it, and the user chose to go on."""
 
 
 def source_digest(source_key: str) -> bytes:
@@ -111,6 +117,8 @@ class Books:
             return False
         for entry in entries:
             self.connection.execute(INSERT_ADJUSTMENT, adjustment_row(entry, self._ids))
+            if entry.kind in _REPEATABLE:
+                self._see(cause_key(entry.cause), 0, LINK, None)
         return True
 
     def close_interrupted(self, owner: str) -> int:
@@ -153,10 +161,7 @@ class Books:
         if status & _STATUS_BITS != _STATUS[Status.INTERRUPTED] or finished.status is Status.INTERRUPTED:
             return Booked.KNOWN
         recorded = recorded_row(self.connection, row)
-        if recorded is not None:
-            standing = recorded.standing
-        else:
-            standing = apply_adjustments(self.connection, standing_of(interrupted(finished.begun)))
+        standing = recorded.standing if recorded is not None else self._pruned_standing(finished.begun)
         if standing.measures.requests != 1:
             return Booked.KNOWN
         cause = f"late:{id_text(finished.begun.request_id)}"
@@ -168,6 +173,10 @@ class Books:
             return Booked.KNOWN
         self._cancel_worse(finished)
         return Booked.LATE
+
+    def _pruned_standing(self, begun: Begun) -> Standing:
+        """How an interrupted request stands whose row was pruned: the row followed from its beginning alone."""
+        return apply_adjustments(self.connection, standing_of(interrupted(begun)))
 
     def _again(self, finished: Finished, row: int, _status: int, cost: int | None) -> Booked:
         """A source key that was imported before: a fuller record of the message is appended, a repetition is not."""
@@ -218,13 +227,19 @@ class Books:
 
     def _link_to_better(self, finished: Finished) -> bool:
         """An imported record of a request that a better witness wrote: note its key, so that it never counts."""
+        source_key = source_digest(finished.source_key or "")
+        status, cost = _STATUS[finished.status] + _SOURCE_KEY, finished.charged.cost_nanousd
         rank = witness.rank(finished.begun.source)
+        pruned = self._pruned_witness(finished, range(rank))
+        if pruned is not None:
+            self._see(pruned[1], pruned[0], LINK, None)
+            self._see(source_key, pruned[0], status, cost)
+            return True
         for better in self._witnesses(finished, lambda other: other < rank):
             link = linked_key(better.request_id, finished.begun.source)
             if self._seen(link) is None:
-                key = source_digest(finished.source_key or "")
-                self._see(link, better.row, _LINK, None)
-                self._see(key, better.row, _STATUS[finished.status] + _SOURCE_KEY, finished.charged.cost_nanousd)
+                self._see(link, better.row, LINK, None)
+                self._see(source_key, better.row, status, cost)
                 return True
         return False
 
@@ -244,7 +259,32 @@ class Books:
                 booked_at=self._now(),
             )
             if self.adjust((entry,)):
-                self._see(link, worse.row, _LINK, None)
+                self._see(link, worse.row, LINK, None)
+        self._yield_to_pruned(finished, rank)
+
+    def _yield_to_pruned(self, finished: Finished, rank: int) -> None:
+        """A worse witness of this request was pruned: its totals cannot be taken back, so ours do not count."""
+        pruned = self._pruned_witness(finished, range(rank + 1, witness.WORST + 1))
+        if pruned is None:
+            return
+        begun = finished.begun
+        found = self._seen(begun.request_id)
+        recorded = None if found is None else recorded_row(self.connection, found[0])
+        standing = recorded.standing if recorded is not None else self._pruned_standing(begun)
+        entry = reversal(
+            standing,
+            kind=Kind.DUPLICATE,
+            cause=f"duplicate:{id_text(begun.request_id)}",
+            reason="Counted already by another record, which has been pruned.",
+            booked_at=self._now(),
+        )
+        if self.adjust((entry,)):
+            self._see(pruned[1], pruned[0], LINK, None)
+
+    def _pruned_witness(self, finished: Finished, ranks: range) -> tuple[int, bytes] | None:
+        if not witness.is_telling(finished.provider_request_id):
+            return None
+        return pruned_witness(self.connection, finished, ranks)
 
     def _witnesses(self, finished: Finished, wanted: Callable[[int], bool]) -> list[Witness]:
         if not witness.is_telling(finished.provider_request_id):
@@ -265,6 +305,8 @@ class Books:
 
     def _is_booked(self, entry: Adjustment) -> bool:
         found = self.connection.execute("SELECT 1 FROM adjustments WHERE cause = ?", (entry.cause,)).fetchone()
+        if found is None and entry.kind in _REPEATABLE:
+            return self._seen(cause_key(entry.cause)) is not None
         return found is not None
 
     def _is_out_of_date(self, entry: Adjustment) -> bool:

@@ -1,6 +1,5 @@
 """The ledger as its callers see it: begin, finish, record, adjust; each returns when its record is durable."""
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -14,16 +13,13 @@ from typing import Any, Self
 
 from llmledger.core.adjustment import Adjustment
 from llmledger.core.request import Begun, Finished
-from llmledger.errors import LedgerBusy, LedgerForeign, StorageError
+from llmledger.errors import LedgerBusy, StorageError
 from llmledger.ledger.booking import Booked, Books
-from llmledger.ledger.connection import storage_errors
+from llmledger.ledger.desk import State, open_desk
 from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish, StoreContent
 from llmledger.ledger.manners import Manners
-from llmledger.ledger.owners import Owner, owners_folder
-from llmledger.ledger.recovery import Recovery, recover
-from llmledger.ledger.spool import Spool, spool_path, spools_folder
-from llmledger.ledger.store import Store
-from llmledger.ledger.writer import State, Writer
+from llmledger.ledger.recovery import Recovery
+from llmledger.ledger.writer import Writer
 
 _MANY = 250
 _AGAIN_S = 0.25
@@ -48,38 +44,12 @@ class Ledger:
         self, path: Path, *, create: bool, now: Callable[[], datetime], home_zone: str, manners: Manners | None = None
     ) -> None:
         """Open, recover what dead processes left, and take room for the spool. Raises StorageError."""
-        manners = manners or Manners()
-
-        def open_store() -> Store:
-            return Store(path, create=create, now=now, home_zone=home_zone, patience_s=manners.open_patience_s)
-
-        with contextlib.ExitStack() as undo:
-            store = open_store()
-            undo.callback(store.close)
-            self.path, self.ledger_id, self.home_zone = path, store.ledger_id, store.home_zone
-            with store.locked(patience_s=manners.open_patience_s):
-                self._owner = Owner(owners_folder(path))
-            undo.callback(self._owner.close)
-            self.recovery: Recovery = recover(store, patience_s=manners.open_patience_s)
-            with storage_errors(path):
-                spool_at = spool_path(spools_folder(path), store.ledger_id, self._owner.name)
-                spool = Spool(spool_at, size=manners.spool_bytes)
-            undo.pop_all()
-        store.books.owner = self._owner.name
+        self._desk = open_desk(path, create=create, now=now, home_zone=home_zone, manners=manners or Manners())
+        self.path, self.ledger_id, self.home_zone = path, self._desk.ledger_id, self._desk.home_zone
+        self.recovery: Recovery = self._desk.recovery
         self._process = os.getpid()
         self._is_open = True
-
-        def reopen() -> Store:
-            again = Store(path, create=False, now=now, home_zone=home_zone, patience_s=0.05)
-            if again.ledger_id != self.ledger_id:
-                again.close()
-                raise LedgerForeign(f"{path} is another ledger now.", hint="Put the first one back.")
-            again.books.owner = self._owner.name
-            return again
-
-        self._writer = Writer(
-            store, reopen, spool, patience_s=manners.patience_s, pass_on=manners.pass_on, warn=manners.warn
-        )
+        self._writer = Writer(self._desk)
 
     def begin(self, begun: Begun) -> bool:
         """Note that a request is about to go upstream. When this returns True, the note survives anything.
@@ -144,14 +114,13 @@ class Ledger:
 
     def state(self) -> State:
         """Whether records reach the ledger or wait in the spool, and how many are in flight."""
-        return self._writer.state()
+        return self._desk.state()
 
     def close(self) -> None:
         """Commit what is queued, bring back what is spooled if that can be, and let go of everything."""
         if self._is_open:
             self._is_open = False
             self._writer.close()
-            self._owner.close()
 
     def __enter__(self) -> Self:
         return self

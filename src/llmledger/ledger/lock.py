@@ -90,8 +90,8 @@ class FileLock:
 class FairLock:
     """A file lock that nobody gets twice while another waits: who wants it stands in the turnstile until it is free.
 
-    Without the turnstile a busy process takes the lock again before a sleeping one has looked: of eight writers one in a
-    hundred writes then waited 80 ms, and some 250.
+    Without the turnstile a busy process takes the lock again before a sleeping one has looked: of eight writers one in
+    a hundred writes then waited 80 ms, and some 250.
     """
 
     def __init__(self, path: Path) -> None:

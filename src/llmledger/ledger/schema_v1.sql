@@ -12,7 +12,7 @@
 -- `untold` neither input nor output tokens are known.
 
 -- Who the ledger is, and single facts about it: ledger_id (spools are keyed by it), home_zone (fixed when it is made, the
--- day cube is kept in it), created_ms, rolled_request and rolled_adjustment (watermarks of the roll-ups), retention
+-- day cube is kept in it), created_ms, witnesses_pruned, rolled_request and rolled_adjustment (watermarks of the roll-ups), retention
 -- (present only inside a prune's transaction).
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
@@ -157,7 +157,8 @@ CREATE INDEX adjustments_request ON adjustments (request_id) WHERE request_id IS
 CREATE INDEX adjustments_provider_id ON adjustments (provider_request_id) WHERE provider_request_id IS NOT NULL;
 
 -- Every request id and every importer's source key ever recorded. Written in the transaction of the row; survives prune, so a
--- re-import or a late finish cannot double.
+-- re-import or a late finish cannot double; prune adds the provider ids of what it removes (ledger/witnesses.py), since the
+-- match of two witnesses looks at rows.
 CREATE TABLE seen (
   key          BLOB PRIMARY KEY,   -- 16 bytes: the request id itself, or a hash of a source key
   row          INTEGER NOT NULL,   -- requests.id it belongs to (it may be pruned): finds a request without a second index
@@ -179,8 +180,8 @@ CREATE TABLE rollup_days (         -- the joint cube of all single-valued dimens
   PRIMARY KEY (zone, day, model_id, attribution_id, trait_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rollup_quarters (     -- quarter-hours fit every zone on earth; only per provider and model, and how it is paid
-  grain   INTEGER NOT NULL,        -- 900 or 3600 seconds
-  slot    INTEGER NOT NULL,        -- Unix seconds / grain
+  grain   INTEGER NOT NULL,        -- 900, 3600 or 86400 seconds; 1: days of the ledger's home zone
+  slot    INTEGER NOT NULL,        -- Unix seconds / grain; for home days the days since 1970-01-01 on that zone's clock
   model_id INTEGER NOT NULL, billing TEXT NOT NULL,
   requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, estimated INTEGER NOT NULL, untold INTEGER NOT NULL,
   input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,

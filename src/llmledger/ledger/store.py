@@ -116,6 +116,12 @@ class Store:
         finally:
             self.lock.close()
 
+    def abandon(self) -> None:
+        """Let go of everything as a killed process does: nothing is worked into the file."""
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.close()
+        self.lock.abandon()
+
     def _acquire(self, patience_s: float) -> None:
         if not self.lock.acquire(patience_s=patience_s):
             hint = (

@@ -1,6 +1,8 @@
 """Finding the other records of one request: the same provider's id, close in time, from another source."""
 
+import json
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +10,9 @@ from llmledger.core import witness
 from llmledger.core.request import Finished
 from llmledger.ledger.dictionaries import digest_of
 from llmledger.ledger.rows import ms_of, time_of
+
+LINK = 16
+"""What `seen.status` adds for a key that links records of several witnesses."""
 
 _TOLERANCE_MS = int(witness.TOLERANCE.total_seconds() * 1000)
 
@@ -60,6 +65,64 @@ def witnesses_of(connection: sqlite3.Connection, finished: Finished) -> list[Wit
 def linked_key(better: bytes, source: str) -> bytes:
     """The `seen` key which says that a request already stands for one record of that source."""
     return digest_of("link", better.hex(), source)
+
+
+def cause_key(cause: str) -> bytes:
+    """The `seen` key which says that a correction with this cause was booked, also when it is pruned."""
+    return digest_of("cause", cause)
+
+
+def pruned_key(provider: str, provider_request_id: str, rank: int) -> bytes:
+    """The `seen` key of a provider's id whose row, by a witness of this rank, was pruned."""
+    return digest_of("pruned", provider, provider_request_id, rank)
+
+
+def pruned_witness(
+    connection: sqlite3.Connection, finished: Finished, ranks: Iterable[int]
+) -> tuple[int, bytes] | None:
+    """The row number of a pruned record of this request by a witness of one of these ranks, and the key to link it by.
+
+    It stands for one record of a source: ids of careless servers repeat.
+    """
+    begun = finished.begun
+    if connection.execute("SELECT 1 FROM meta WHERE key = 'witnesses_pruned'").fetchone() is None:
+        return None
+    for rank in ranks:
+        key = pruned_key(begun.provider, finished.provider_request_id or "", rank)
+        found = connection.execute("SELECT row FROM seen WHERE key = ?", (key,)).fetchone()
+        link = linked_key(key, begun.source)
+        if found and connection.execute("SELECT 1 FROM seen WHERE key = ?", (link,)).fetchone() is None:
+            return found[0], link
+    return None
+
+
+def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
+    """Note the telling provider ids of requests (by row number) that are about to be pruned, in the same transaction.
+
+    Without it an import after a prune would count again what the pruned row, now in the roll-ups, had counted.
+    """
+    numbers = json.dumps(list(rows))
+    for provider, provider_id, row, source in connection.execute(_IDS_OF, {"rows": numbers}).fetchall():
+        if witness.is_telling(provider_id):
+            key = pruned_key(provider, provider_id, witness.rank(source))
+            connection.execute(_NOTE_PRUNED, {"key": key, "row": row, "status": LINK})
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('witnesses_pruned', '1')")
+
+
+_IDS_OF = """
+SELECT m.provider, x.provider_request_id, x.id, t.source
+FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id
+WHERE x.id IN (SELECT value FROM json_each(:rows)) AND x.provider_request_id IS NOT NULL
+UNION
+SELECT m.provider, a.provider_request_id, x.id, t.source FROM requests x
+  JOIN adjustments a ON a.request_id = x.request_id
+  JOIN models m ON m.id = a.model_id JOIN traits t ON t.id = a.trait_id
+WHERE x.id IN (SELECT value FROM json_each(:rows)) AND a.provider_request_id IS NOT NULL
+"""
+_NOTE_PRUNED = """
+INSERT INTO seen (key, row, status, cost_nanousd)
+SELECT :key, :row, :status, NULL WHERE NOT EXISTS (SELECT 1 FROM seen WHERE key = :key)
+"""
 
 
 def _distance(other: Witness, moment: datetime) -> tuple[int, float, int]:
