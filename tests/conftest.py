@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.ask import Ask
 from tests.support.builders import NOON
 from tests.support.cli import CliResult, run_command
 from tests.support.llamacpp import llamacpp, smollm2_file
@@ -123,3 +124,9 @@ def run_cli(home: Path, now: datetime) -> RunCli:
         )
 
     return run
+
+
+@pytest.fixture
+def ask(run_cli: RunCli, upstream: Upstream) -> Ask:
+    """Run a prompt against the scripted provider: `ask("hi", "--json")`."""
+    return Ask(run_cli, upstream)

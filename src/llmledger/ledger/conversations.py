@@ -11,13 +11,13 @@ _LAST = """
 SELECT c.request_id, s.session FROM contents c JOIN seen k ON k.key = c.request_id
   JOIN requests r ON r.id = k.row JOIN traits t ON t.id = r.trait_id LEFT JOIN sessions s ON s.id = r.session_id
 WHERE t.source = 'run' AND c.response IS NOT NULL AND (?1 IS NULL OR s.session = ?1)
-ORDER BY c.request_id DESC LIMIT 1
+ORDER BY r.id DESC LIMIT 1
 """
 _TURNS = """
 SELECT c.prompt, c.response, m.provider, m.model FROM contents c JOIN seen k ON k.key = c.request_id
   JOIN requests r ON r.id = k.row JOIN models m ON m.id = r.model_id LEFT JOIN sessions s ON s.id = r.session_id
 WHERE c.request_id = ?1 OR (?2 IS NOT NULL AND s.session = ?2 AND c.response IS NOT NULL)
-ORDER BY c.request_id
+ORDER BY r.id
 """
 
 

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TypeAlias
+from warnings import catch_warnings
 
 Counter: TypeAlias = Callable[[str], int]
 
@@ -30,7 +31,8 @@ def counter(encoding: str) -> Counter | None:
     """
     if find_spec("bpe_openai") is None:
         return None
-    encode = import_module("bpe_openai").get_encoding(encoding).encode_ordinary
+    with catch_warnings(action="ignore"):  # it opens its data by a function that Python deprecates
+        encode = import_module("bpe_openai").get_encoding(encoding).encode_ordinary
     return lambda text: len(encode(_encodable(text)))
 
 
