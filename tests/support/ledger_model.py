@@ -46,7 +46,7 @@ class Expected:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Requests and nano-USD. What was interrupted never learned the provider's id: a log's record stands beside it."""
+        """Requests and nano-USD. What was interrupted never learned the provider's id: the log's stands beside."""
         if self.is_finished:
             return (1, LOGGED_COST if self.is_log_pruned else TRUE_COST)
         own = (1, LOWER_BOUND) if self.is_begun else (0, 0)
@@ -164,7 +164,8 @@ class World:
             logged = books.connection.execute("SELECT sum(requests) FROM charges_v1 WHERE source = 'import:codex'")
             self.expected[0].is_log_pruned |= logged.fetchone()[0] == 1
             rows = [row for (row,) in books.connection.execute("SELECT id FROM requests")]
-            remember_witnesses(books.connection, rows)
+            adjustments = [number for (number,) in books.connection.execute("SELECT id FROM adjustments")]
+            remember_witnesses(books.connection, rows, adjustments)
             books.connection.execute("INSERT INTO meta VALUES ('retention', 'model')")
             books.connection.execute("DELETE FROM requests")
             books.connection.execute("DELETE FROM adjustments")

@@ -12,7 +12,7 @@
 -- `untold` neither input nor output tokens are known.
 
 -- Who the ledger is, and single facts about it: ledger_id (spools are keyed by it), home_zone (fixed when it is made, the
--- day cube is kept in it), created_ms, witnesses_pruned, rolled_request and rolled_adjustment (watermarks of the roll-ups), retention
+-- day cube is kept in it), created_ms, witnesses_pruned, rolled_request and rolled_adjustment (watermarks), retention
 -- (present only inside a prune's transaction).
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
@@ -212,12 +212,13 @@ CREATE TABLE prunings (            -- receipts: what was removed, what was kept,
 -- Invoices: kept by content hash, their lines, what was matched with what, and which periods are settled.
 CREATE TABLE statements (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  sha256 TEXT NOT NULL UNIQUE, format TEXT NOT NULL, provider TEXT NOT NULL, name TEXT NOT NULL,
+  sha256 TEXT NOT NULL, format TEXT NOT NULL, provider TEXT NOT NULL, name TEXT NOT NULL,
   since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, timezone TEXT NOT NULL, currency TEXT NOT NULL,
   total TEXT,                      -- decimal text as billed
   last_request INTEGER NOT NULL, last_adjustment INTEGER NOT NULL, -- highest ids it was compared with: what is above came later
   recorded_ms INTEGER NOT NULL, undone_ms INTEGER, verdict TEXT NOT NULL -- JSON: classes and amounts
 ) STRICT;
+CREATE UNIQUE INDEX statements_live ON statements (sha256) WHERE undone_ms IS NULL; -- recorded once; undone, it may be again
 CREATE TABLE statement_lines (
   statement_id INTEGER NOT NULL REFERENCES statements, line INTEGER NOT NULL,
   since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, model TEXT, unit TEXT,

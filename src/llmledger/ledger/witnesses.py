@@ -96,13 +96,14 @@ def pruned_witness(
     return None
 
 
-def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
-    """Note the telling provider ids of requests (by row number) that are about to be pruned, in the same transaction.
+def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int], adjustments: Sequence[int] = ()) -> None:
+    """Note the telling provider ids of requests and adjustments (by their numbers) that are about to be pruned.
 
-    Without it an import after a prune would count again what the pruned row, now in the roll-ups, had counted.
+    In the transaction of the prune. Without it an import after a prune would count again what the pruned row, now in the
+    roll-ups, had counted.
     """
-    numbers = json.dumps(list(rows))
-    for provider, provider_id, row, source in connection.execute(_IDS_OF, {"rows": numbers}).fetchall():
+    numbers = {"rows": json.dumps(list(rows)), "adjustments": json.dumps(list(adjustments))}
+    for provider, provider_id, row, source in connection.execute(_IDS_OF, numbers).fetchall():
         if witness.is_telling(provider_id):
             key = pruned_key(provider, provider_id, witness.rank(source))
             connection.execute(_NOTE_PRUNED, {"key": key, "row": row, "status": LINK})
@@ -114,10 +115,9 @@ SELECT m.provider, x.provider_request_id, x.id, t.source
 FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id
 WHERE x.id IN (SELECT value FROM json_each(:rows)) AND x.provider_request_id IS NOT NULL
 UNION
-SELECT m.provider, a.provider_request_id, x.id, t.source FROM requests x
-  JOIN adjustments a ON a.request_id = x.request_id
-  JOIN models m ON m.id = a.model_id JOIN traits t ON t.id = a.trait_id
-WHERE x.id IN (SELECT value FROM json_each(:rows)) AND a.provider_request_id IS NOT NULL
+SELECT m.provider, a.provider_request_id, coalesce(k.row, 0), t.source FROM adjustments a
+  JOIN models m ON m.id = a.model_id JOIN traits t ON t.id = a.trait_id LEFT JOIN seen k ON k.key = a.request_id
+WHERE a.id IN (SELECT value FROM json_each(:adjustments)) AND a.provider_request_id IS NOT NULL
 """
 _NOTE_PRUNED = """
 INSERT INTO seen (key, row, status, cost_nanousd)
