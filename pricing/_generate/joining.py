@@ -20,6 +20,9 @@ MAIN = ("input", "output")
 ROUNDING = 1000
 """Prices that differ by less than this part of them are one price, rounded on the way (0.15001 and 0.15)."""
 
+FINE_TUNE = "ft:"
+"""Begins the name of a tuned model, which goes on with its owner: the base's name with a colon is a prefix of it."""
+
 REACHES = frozenset({"xai"})
 """Vendors whose tier begins when the threshold is reached, as litellm too has it in its code."""
 
@@ -50,6 +53,8 @@ def join(joined: Joined, listed: Iterable[LitellmModel], *, version: str, checke
         match = found.match if found is not None and found.entry is not None else None
         if match is Match.ANY:
             continue
+        if joined.header.get("local"):
+            one.table.clear()  # hosted elsewhere: known by name, but what it costs is not known
         known = by_id[found.entry.id.lower()] if match is not None else None  # type: ignore[union-attr]
         if known is not None and match is Match.EXACT:
             _compare(known, one, version, checked)
@@ -75,6 +80,7 @@ def _entry(name: str, one: LitellmModel, version: str, checked: date) -> dict[st
         del table["cache_write"]  # a zero that nobody stated would make those tokens free
     return {
         "id": name,
+        "prefix": [f"{name}:"] if name.startswith(FINE_TUNE) else [],
         "retired": date.fromisoformat(one.retired) if one.retired else None,
         "period": [{**table, **evidence}] if table else [],
     }

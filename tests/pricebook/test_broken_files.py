@@ -16,7 +16,11 @@ GOOD = "[[model.period]]\ninput = 3\noutput = 15\nsource = 'page'\nchecked = 202
 BROKEN = {
     "no-toml": (HEAD + "[[model.period]]\ninput = $3\n", "line 7: this is not TOML", "input = 3"),
     "unclosed-text": (HEAD + GOOD.replace("'page'", "'page"), "this is not TOML: expected", "key = value"),
-    "negative": (HEAD + "[[model.period]]\ninput = -3\noutput = 1\n", "line 7, model rocket, period 1: `input` = -3", "zero or more"),
+    "negative": (
+        HEAD + "[[model.period]]\ninput = -3\noutput = 1\n",
+        "line 7, model rocket, period 1: `input` = -3",
+        "zero or more",
+    ),
     "per-token": (HEAD + "[[model.period]]\ninput = 0.000003\noutput = 1\n", "`input` = 0.000003 USD", "input = 3"),
     "per-mille": (HEAD + "[[model.period]]\ninput = 15000\noutput = 1\n", "beyond belief", "USD per 1M"),
     "too-fine": (HEAD + "[[model.period]]\ninput = 1.0399999999999998\n", "more than 9 decimals", "input = 1.04"),
@@ -30,7 +34,11 @@ BROKEN = {
         "two periods overlap from 2026-10-01",
         "until = 2026-10-01",
     ),
-    "backwards": (HEAD + GOOD.replace("input", "from = 2026-10-01\nuntil = 2026-09-01\ninput"), "not after `from`", "instant"),
+    "backwards": (
+        HEAD + GOOD.replace("input", "from = 2026-10-01\nuntil = 2026-09-01\ninput"),
+        "not after `from`",
+        "instant",
+    ),
     "date-as-text": (HEAD + GOOD.replace("input", 'from = "2026-10-01"\ninput'), "`from` is no date", "without quotes"),
     "no-date": (HEAD + GOOD.replace("input", 'from = "soon"\ninput'), "`from` is no date", "2026-10-01"),
     "no-zone": (HEAD + GOOD.replace("input", "from = 2026-10-01T10:00:00\ninput"), "has no time zone", "Z"),
@@ -40,7 +48,11 @@ BROKEN = {
     "empty-period": (HEAD + "[[model.period]]\nsource = 'x'\n", "it has no price", "input = 3"),
     "multiply-nothing": (HEAD + "[[model.period]]\nmultiply = 0.5\n", "nothing to multiply", "extends = true"),
     "not-a-factor": (HEAD + "extends = true\n[[model.period]]\nmultiply = 0\n", "is no multiplier", "0.5"),
-    "two-thresholds": (HEAD + GOOD + "[[model.period.tier]]\nabove = 1\nat_least = 1\ninput = 1\n", "one threshold", "above"),
+    "two-thresholds": (
+        HEAD + GOOD + "[[model.period.tier]]\nabove = 1\nat_least = 1\ninput = 1\n",
+        "one threshold",
+        "above",
+    ),
     "no-threshold": (HEAD + GOOD + "[[model.period.tier]]\ninput = 1\n", "one threshold", "above"),
     "odd-threshold": (HEAD + GOOD + "[[model.period.tier]]\nabove = 1.5\ninput = 1\n", "no whole number", "200_000"),
     "empty-tier": (HEAD + GOOD + "[[model.period.tier]]\nabove = 1\n", "tier 1: it has no price", "input = 6"),
@@ -51,12 +63,32 @@ BROKEN = {
     ),
     "no-selector": (HEAD + GOOD + "[[model.period.mode]]\ninput = 1\n", "it has no selector", "when = "),
     "idle-mode": (HEAD + GOOD + '[[model.period.mode]]\nwhen = { a = "b" }\n', "it changes nothing", "multiply"),
-    "odd-only": (HEAD + GOOD + '[[model.period.mode]]\nwhen = { a = "b" }\nmultiply = 2\nonly = ["x"]\n', "'x'", "only"),
+    "odd-only": (
+        HEAD + GOOD + '[[model.period.mode]]\nwhen = { a = "b" }\nmultiply = 2\nonly = ["x"]\n',
+        "'x'",
+        "only",
+    ),
     "odd-hours": (HEAD + GOOD + '[[model.period.window]]\nhours = ["25:00"]\nmultiply = 2\n', "`hours`", "01:00"),
-    "late-hours": (HEAD + GOOD + '[[model.period.window]]\nhours = [["01:00", "25:00"]]\nmultiply = 2\n', "`hours`", "01:00"),
-    "odd-day": (HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\ndays = ["Mo"]\nmultiply = 2\n', "'Mo'", "mon"),
-    "odd-zone": (HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\ntz = "Mars"\nmultiply = 2\n', "'Mars'", "UTC"),
-    "idle-window": (HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\n', "it changes nothing", "multiply"),
+    "late-hours": (
+        HEAD + GOOD + '[[model.period.window]]\nhours = [["01:00", "25:00"]]\nmultiply = 2\n',
+        "`hours`",
+        "01:00",
+    ),
+    "odd-day": (
+        HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\ndays = ["Mo"]\nmultiply = 2\n',
+        "'Mo'",
+        "mon",
+    ),
+    "odd-zone": (
+        HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\ntz = "Mars"\nmultiply = 2\n',
+        "'Mars'",
+        "UTC",
+    ),
+    "idle-window": (
+        HEAD + GOOD + '[[model.period.window]]\nhours = [["1:00", "2:00"]]\n',
+        "it changes nothing",
+        "multiply",
+    ),
     "greedy-prefix": (HEAD + 'prefix = ["rock"]\n' + GOOD, "prefix 'rock' would claim", "End it"),
     "loose-regex": (HEAD + "regex = ['rock']\n" + GOOD, "match inside other names", "^"),
     "bad-regex": (HEAD + "regex = ['^(']\n" + GOOD, "is no regular expression", "unterminated"),
@@ -72,7 +104,7 @@ BROKEN = {
     "odd-scheme": ("schema = 1\nauth_scheme = 3\n" + HEAD[11:] + GOOD, "`auth_scheme` is no text", "Bearer"),
     "late-table": (HEAD + GOOD + '[dialects]\n"/v1" = "x"\n', "`dialects` stands after the models", "above"),
     "twice": (HEAD + GOOD + '[[model]]\nid = "Rocket"\n' + GOOD, "both rocket and Rocket claim", "Leave the name"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "what", "instead"), BROKEN.values(), ids=BROKEN)

@@ -15,6 +15,7 @@ from typing import Any
 
 from llmledger.core.usage import UNIT_BY_PRICE_KEY
 from llmledger.errors import ConfigError
+from llmledger.pricebook._schema import DELIMITERS
 
 PRICE_KEYS: Mapping[str, str] = {
     "input_mtok": "input",
@@ -124,26 +125,34 @@ def _provider(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
 
 def _names(model: Any, theirs: Any, claimed: set[str]) -> dict[str, Any]:
     """The names a model claims: only spellings that their own rules give to this very model, each to one model."""
-    exact, patterns, dated = [], [], False
+    exact, patterns, prefixes, dated = [], [], [], False
     for kind, value in _rules(model.match):
         stem = _DATE_TAIL.sub("", value) if kind == "regex" else value
         if kind == "regex" and stem == value:
             patterns += [value] if value.startswith("^") and value.endswith("$") else []
-            continue
-        dated = dated or kind != "equals"
-        exact.append(stem.removeprefix("^").replace("\\.", "."))
+        elif kind == "starts_with" and value[-1:] in DELIMITERS:
+            prefixes.append(value)
+        else:
+            dated = dated or kind != "equals"
+            exact.append(stem.removeprefix("^").replace("\\.", "."))
     spellings = []
     for name in exact:
         folded = name.lower()
         if folded not in claimed and not re.search(r"[\\^$()\[\]]", name) and _is_theirs(theirs, model, folded):
             claimed.add(folded)
             spellings.append(name)
-    return {"id": model.id, "names": sorted(spellings), "dated": dated, "regex": sorted(patterns)}
+    return {
+        "id": model.id,
+        "names": sorted(spellings),
+        "dated": dated,
+        "prefix": sorted(prefixes),
+        "regex": sorted(patterns),
+    }
 
 
 def _is_theirs(theirs: Any, model: Any, name: str) -> bool:
     found = next((one for one in theirs.models if one.is_match(name)), None)
-    return found is model and name[-1:] not in "-@:/."
+    return found is model and name[-1:] not in DELIMITERS
 
 
 def _rules(match: Any) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,25 @@
+"""Groq: requests worked by hand. Prices: https://groq.com/pricing"""
+
+from collections.abc import Callable
+
+from llmledger.core.cost import Cost
+
+
+def test_gpt_oss_120b(cost_of: Callable[..., Cost]) -> None:
+    """$0.15 in, $0.075 cached, $0.60 out: 500 x 150 + 500 x 75 + 100 x 600."""
+    cost = cost_of("groq/openai/gpt-oss-120b", input_tokens=1000, cache_read_tokens=500, output_tokens=100)
+
+    assert cost.nanousd == 75_000 + 37_500 + 60_000
+
+
+def test_batch_halves_all_but_cached_input(cost_of: Callable[..., Cost]) -> None:
+    """500 x 75 + 500 x 75 + 100 x 300."""
+    cost = cost_of(
+        "groq/openai/gpt-oss-120b",
+        input_tokens=1000,
+        cache_read_tokens=500,
+        output_tokens=100,
+        context={"processing": "batch"},
+    )
+
+    assert cost.nanousd == 37_500 + 37_500 + 30_000
