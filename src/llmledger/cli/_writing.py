@@ -13,7 +13,7 @@ from llmledger.core.request import request_id_at
 from llmledger.core.window import unix_ms, zone_named
 
 if TYPE_CHECKING:
-    from llmledger.ledger import Ledger
+    from llmledger.ledger import Ledger, Manners
 
 LOCALTIME = Path("/etc/localtime")
 
@@ -24,13 +24,14 @@ def new_request_id(at: datetime) -> bytes:
 
 
 @contextmanager
-def writing(option: Path | None) -> "Iterator[Ledger]":
+def writing(option: Path | None, *, manners: "Manners | None" = None) -> "Iterator[Ledger]":
     """The ledger of `--ledger`, or the user's own, open to write to; made when it is not there. Raises StorageError."""
     from llmledger.ledger import open_ledger
 
     world = surroundings()
     path = world.ledger_path(option)
-    with open_ledger(path, now=world.now, home_zone="UTC" if path.exists() else _home_zone()) as ledger:
+    zone = "UTC" if path.exists() else _home_zone()
+    with open_ledger(path, now=world.now, home_zone=zone, manners=manners) as ledger:
         yield ledger
 
 

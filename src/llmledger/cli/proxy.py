@@ -1,0 +1,109 @@
+"""`llmledger proxy`: meter every client that can be given a base URL."""
+
+import socket
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmledger.cli._context import surroundings
+from llmledger.cli._options import LedgerOption
+from llmledger.cli._render import note, warn
+from llmledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmledger.ledger import Ledger
+    from llmledger.proxy.application import Setup
+    from llmledger.proxy.serve import Place
+
+SUMMARY = "Meter the programs you already use: they change a base URL and nothing else."
+ACCESS_KEY_VARIABLE = "LLMLEDGER_PROXY_KEY"
+
+
+def command(
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Loopback by default.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="4747 by default; 0 takes a free one.")
+    ] = None,
+    on_disconnect: Annotated[
+        str | None,
+        typer.Option("--on-disconnect", metavar="drain|abort", help="When a client leaves: read on, or stop too."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line for each request, on stderr.")] = False,
+    json_log: Annotated[bool, typer.Option("--json-log", help="The same as one JSON object a line.")] = False,
+    ledger: LedgerOption = None,
+) -> None:
+    """Meter the programs you already use: they change a base URL and nothing else.
+
+    Every request makes one row, with its usage and cost as the provider told them.
+    """
+    from llmledger.cli._proxy_text import finished_json, finished_line, what_to_set
+    from llmledger.cli._writing import writing
+    from llmledger.ledger import Manners
+    from llmledger.proxy.application import application
+    from llmledger.proxy.safety import LOOPBACK
+    from llmledger.proxy.serve import Place, bind, run
+
+    world = surroundings()
+    settings = world.config.proxy
+    access_key = world.environ.get(ACCESS_KEY_VARIABLE) or None
+    place = Place(host=host or settings.host, port=settings.port if port is None else port)
+    if place.host not in LOOPBACK and access_key is None:
+        raise UsageError(
+            f"on {place.host} others could spend your money: set an access key first",
+            hint=f"Set {ACCESS_KEY_VARIABLE}; clients send it in the header x-llmledger-key. Or stay on 127.0.0.1.",
+        )
+    policy = on_disconnect or settings.on_disconnect
+    if policy not in ("drain", "abort"):
+        raise UsageError(f"--on-disconnect {policy!r} is unknown", hint="Give drain or abort.")
+    tell = finished_json if json_log else finished_line if verbose else None
+    listener = bind(place)
+    place = Place(host=place.host, port=listener.getsockname()[1])
+    manners = Manners(pass_on=world.config.on_ledger_failure == "pass", warn=warn)
+    with writing(ledger, manners=manners) as opened:
+        setup = _setup(opened, place, policy, access_key)
+        if tell is not None:
+            setup = replace(setup, on_finished=lambda finished: note(tell(finished)))
+        note(what_to_set(place.url))
+        run(listener, lambda: application(setup))
+    note("The proxy has stopped; every request is in the ledger.")
+
+
+def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None) -> "Setup":
+    """Everything that the proxy is given: it looks for nothing itself."""
+    from llmledger.cli._run_model import address_of
+    from llmledger.cli._run_send import price_book
+    from llmledger.cli._writing import new_request_id
+    from llmledger.core.request import Attribution
+    from llmledger.operations.record import Recorder
+    from llmledger.proxy.application import Setup
+    from llmledger.proxy.safety import LOOPBACK
+
+    world = surroundings()
+    book = price_book()
+
+    def told(name: str) -> str | None:
+        return world.environ.get(f"LLMLEDGER_{name.upper()}") or world.config.attribution.get(name)
+
+    named = Attribution(
+        client=told("client"),
+        user=told("user"),
+        team=told("team"),
+        project=told("project"),
+        operation=told("operation"),
+        host=socket.gethostname() or None,
+    )
+    return Setup(
+        ledger=ledger,
+        book=book,
+        recorder=Recorder(store=ledger, prices=book, now=world.now, new_id=new_request_id),
+        address_of=address_of,
+        hosts=LOOPBACK | {place.host} if place.host in LOOPBACK else frozenset(),
+        access_key=access_key,
+        on_disconnect=policy,
+        billing=world.config.billing,
+        attribution=named,
+        monotonic=time.monotonic,
+        on_trouble=warn,
+    )

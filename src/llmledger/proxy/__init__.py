@@ -1,0 +1,1 @@
+"""The proxy: any client, any provider, exactly one durable row per request, and bytes out as they came in."""

@@ -1,0 +1,111 @@
+"""The proxy as a plain ASGI application: who may pass, where it goes, whether it makes a row."""
+
+import re
+from collections.abc import Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from llmledger.dialects import load
+from llmledger.errors import UpstreamError
+from llmledger.proxy import headers as header
+from llmledger.proxy.exchange import Asked, Metered, World
+from llmledger.proxy.incoming import ClientGone, Incoming, Receive, Send
+from llmledger.proxy.replies import reply, reply_json
+from llmledger.proxy.routing import Route, Routes, is_safe, split
+from llmledger.proxy.safety import Guard
+
+FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+"""Lists, polls and clean-up: nothing is generated, so nothing is billed and no row is made."""
+
+FREE_PATHS = re.compile(
+    r"(count_tokens|count-tokens|input_tokens|tokenize|detokenize|apply-template|/api/(show|pull|push|copy|create|blobs/.*)"
+    r"|/files|/uploads(/.*)?|/cancel|:countTokens|/models)$"
+)
+"""Endpoints that count or administrate and are charged by nobody."""
+
+
+class ProxyApp:
+    """The application; `state` answers `/healthz`."""
+
+    def __init__(self, world: World, routes: Routes, guard: Guard, state: Callable[[], dict[str, object]]) -> None:
+        self._world = world
+        self._routes = routes
+        self._guard = guard
+        self._state = state
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        raw = scope["headers"]
+        headers = header.lowered(raw)
+        refusal = self._guard.refusal(raw, headers)
+        if refusal is not None:
+            await reply(send, refusal.status, refusal.message)
+            return
+        if "websocket" in headers.get("upgrade", "").casefold():
+            await reply(send, 426, "WebSockets are not proxied; use HTTP")
+            return
+        path = scope["raw_path"].decode("latin-1")
+        if path == "/healthz":
+            await reply_json(send, 200, self._state())
+            return
+        await self._proxied(scope, path, headers, Incoming(receive), send)
+
+    async def _proxied(
+        self, scope: MutableMapping[str, Any], path: str, headers: dict[str, str], incoming: Incoming, send: Send
+    ) -> None:
+        apart = split(path)
+        query = scope["query_string"].decode("latin-1")
+        route = None
+        if is_safe(apart.path):
+            route = self._routes.named(apart.path) or await self._guessed(apart.path, headers, query, incoming)
+        if route is None:
+            await reply(
+                send, 404, "no provider is known for this path; it begins with a provider's name, as /openai/v1"
+            )
+            return
+        asked = Asked(
+            method=scope["method"],
+            route=route,
+            query=query,
+            raw=scope["headers"],
+            headers=headers,
+            project=unquote(apart.project) if apart.project else None,
+            user=unquote(apart.user) if apart.user else None,
+        )
+        if asked.method in FREE_METHODS or FREE_PATHS.search(route.endpoint):
+            await self._passed_on(asked, incoming, send)
+        else:
+            await Metered(self._world, asked, incoming, send).run()
+
+    async def _guessed(self, path: str, headers: dict[str, str], query: str, incoming: Incoming) -> Route | None:
+        try:
+            body = await incoming.read_kept()
+        except ClientGone:
+            return None
+        return self._routes.guessed(path, headers, query, lambda: load("openai_chat").read_request(body).model)
+
+    async def _passed_on(self, asked: Asked, incoming: Incoming, send: Send) -> None:
+        """Relay a request that costs nothing; no row, no meter."""
+        raw = header.forwarded(asked.raw, identity=False)
+        try:
+            body = await incoming.read_kept()
+            if not incoming.is_whole:
+                raw.extend(header.length_of(asked.headers))
+            payload = (body or None) if incoming.is_whole else incoming.all()
+            answer = await self._world.upstream.send(asked.method, asked.url, raw, payload)
+        except ClientGone:
+            return
+        except UpstreamError as error:
+            await reply(send, 502, f"{asked.route.provider}: {error.message}")
+            return
+        head = header.answered(answer.headers, None, is_changed=False)
+        await send({"type": "http.response.start", "status": answer.status, "headers": head})
+        try:
+            async for chunk in answer.body():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except UpstreamError:
+            return
+        answer.release()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,99 @@
+"""Put the proxy together from what it was given."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from llmledger._version import VERSION
+from llmledger.core.redaction import fingerprint
+from llmledger.core.request import Attribution, Finished
+from llmledger.ledger import Ledger
+from llmledger.operations.record import Recorder
+from llmledger.pricebook import PriceBook
+from llmledger.pricebook.provider import Provider
+from llmledger.proxy.app import ProxyApp
+from llmledger.proxy.exchange import World
+from llmledger.proxy.headers import NOBODY
+from llmledger.proxy.routing import Routes, Target
+from llmledger.proxy.safety import Guard
+from llmledger.upstream.aio import AioUpstream
+
+STILL_RUNNING_S = 5.0
+"""How long cancelled requests get to hand over their rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a proxy is made of."""
+
+    ledger: Ledger
+    book: PriceBook
+    recorder: Recorder
+    address_of: Callable[[Provider], str | None]
+    monotonic: Callable[[], float]
+    hosts: frozenset[str] = frozenset()
+    access_key: str | None = None
+    on_disconnect: str = "drain"
+    billing: Mapping[str, str] = field(default_factory=dict)
+    attribution: Attribution = NOBODY
+    on_finished: Callable[[Finished], None] = lambda _: None
+    on_trouble: Callable[[str], None] = lambda _: None
+
+
+@asynccontextmanager
+async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
+    """The proxy's application, inside the event loop that runs it."""
+    async with AioUpstream() as upstream:
+        world = World(
+            recorder=setup.recorder,
+            store=setup.ledger,
+            upstream=upstream,
+            monotonic=setup.monotonic,
+            fingerprint=lambda key: fingerprint(key, ledger_id=setup.ledger.ledger_id),
+            on_disconnect=setup.on_disconnect,
+            billing=setup.billing,
+            attribution=setup.attribution,
+            on_finished=setup.on_finished,
+            on_trouble=setup.on_trouble,
+        )
+        guard = Guard(hosts=setup.hosts, access_key=setup.access_key)
+        yield ProxyApp(world, Routes(_finder(setup), setup.book), guard, lambda: health(setup.ledger))
+        await _settled()
+
+
+async def _settled() -> None:
+    """Wait for requests that the server cancelled: their rows are handed over while they end."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    if rest:
+        await asyncio.wait(rest, timeout=STILL_RUNNING_S)
+
+
+def health(ledger: Ledger) -> dict[str, object]:
+    """How the proxy is: its version, its ledger, what waits in the spool, what is in flight."""
+    state = ledger.state()
+    return {
+        "status": "ok" if state.trouble is None else "degraded",
+        "version": VERSION,
+        "ledger": state.trouble or "ok",
+        "spooled_bytes": state.spooled_bytes,
+        "in_flight": state.in_flight,
+        "unmetered": state.unmetered,
+    }
+
+
+def _finder(setup: Setup) -> Callable[[str], Target | None]:
+    """Looks up a provider that can be reached; each is read from the price table once."""
+    names = frozenset(setup.book.provider_names())
+    known: dict[str, Target | None] = {}
+
+    def find(name: str) -> Target | None:
+        if name not in names:
+            return None
+        if name not in known:
+            provider = setup.book.provider(name)
+            address = setup.address_of(provider) if provider is not None else None
+            known[name] = Target(name, address, bool(provider and provider.local)) if address else None
+        return known[name]
+
+    return find

@@ -1,0 +1,298 @@
+"""One proxied request that is metered: durable before it goes upstream, served first, written down after."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from llmledger.core.money import nanousd_from_usd
+from llmledger.core.request import Attribution, Begun, Billing, Finished, Status, id_text
+from llmledger.dialects import decoded, load
+from llmledger.dialects._contract import Meter, Reading, RequestFacts
+from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from llmledger.operations.record import Ending, Opening, Recorder
+from llmledger.proxy import headers as header
+from llmledger.proxy.incoming import ClientGone, Incoming, Send
+from llmledger.proxy.replies import reply
+from llmledger.proxy.routing import Route
+from llmledger.proxy.usage_option import UsageHider, with_usage_asked
+from llmledger.upstream.aio import AioUpstream, Exchange
+
+CHARACTERS_PER_TOKEN = 4
+
+MOST_DRAINS = 64
+"""Answers that are read on at the same time after their clients left; beyond that the provider is stopped."""
+
+LONGEST_DRAIN_S = 900.0
+
+
+class SoonStore(Protocol):
+    """What the proxy needs of a ledger: writes whose durability can be awaited."""
+
+    def begin_soon(self, begun: Begun) -> "Future[bool]":
+        """Done when the note is durable."""
+
+    def finish_soon(self, finished: Finished) -> "Future[Any]":
+        """Done when the row is durable."""
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What every exchange of one proxy shares."""
+
+    recorder: Recorder
+    store: SoonStore
+    upstream: AioUpstream
+    monotonic: Callable[[], float]
+    fingerprint: Callable[[str], str]
+    on_disconnect: str = "drain"
+    billing: Mapping[str, str] = field(default_factory=dict)
+    """How a provider is paid, where the settings say so."""
+    attribution: Attribution = header.NOBODY
+    """What holds for a request that says nothing itself."""
+    on_finished: Callable[[Finished], None] = lambda _: None
+    on_trouble: Callable[[str], None] = lambda _: None
+    draining: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as it came."""
+
+    method: str
+    route: Route
+    query: str
+    raw: header.Raw
+    headers: Mapping[str, str]
+    project: str | None = None
+    user: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return f"{self.route.url}?{self.query}" if self.query else self.route.url
+
+
+class Metered:
+    """One request that makes a row."""
+
+    def __init__(self, world: World, asked: Asked, incoming: Incoming, send: Send) -> None:
+        self._world = world
+        self._asked = asked
+        self._incoming = incoming
+        self._send = send
+        self._facts = RequestFacts()
+        self._meter: Meter | None = None
+        self._key = header.credential(asked.headers, asked.query)
+        self._start = world.monotonic()
+        self._first_ms: int | None = None
+        self._http_status: int | None = None
+        self._provider_id: str | None = None
+        self._has_left = False
+        self._is_served = False
+        self._drain_end: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Serve the request and write its row, whatever happens to either side."""
+        world = self._world
+        try:
+            body = await self._incoming.read_kept()
+        except ClientGone:
+            return
+        begun = world.recorder.draft(self._opening(body), started_at=world.recorder.now())
+        if (refusal := _over_budget(begun, self._asked.headers)) is not None:
+            await reply(self._send, 402, refusal)
+            return
+        try:
+            await asyncio.wrap_future(world.store.begin_soon(begun))
+        except StorageError as error:
+            await reply(self._send, 503, f"the request was not sent: {error.message}")
+            return
+        await self._recorded(begun, body)
+
+    async def _recorded(self, begun: Begun, body: bytes) -> None:
+        """Serve a request that is durable; its row is written even when this task is cancelled."""
+        ended: tuple[Status, str | None] = (Status.CANCELLED, "shutdown")
+        try:
+            ended = await self._served(begun, body)
+        finally:
+            self._finish(begun, *ended)
+
+    def _opening(self, body: bytes) -> Opening:
+        asked, route = self._asked, self._asked.route
+        if route.dialect is not None:
+            path = f"{route.endpoint}?{asked.query}" if asked.query else route.endpoint
+            self._facts = load(route.dialect).read_request(body, path=path)
+        facts, key = self._facts, self._key
+        beneath = self._world.attribution
+        named = {name: value for name, value in (("project", asked.project), ("user", asked.user)) if value}
+        configured = self._world.billing.get(route.provider)
+        kind = header.billing_of(key, asked.headers, is_local=route.is_local)
+        return Opening(
+            provider=route.provider,
+            model=facts.model or "",
+            source="proxy",
+            dialect=route.dialect or "none",
+            endpoint=route.endpoint[:200],
+            billing=Billing(configured) if configured else kind,
+            attribution=header.attribution(
+                asked.headers,
+                facts,
+                key=self._world.fingerprint(key) if key else None,
+                beneath=header.with_path_words(beneath, named),
+            ),
+            client_request_id=header.client_request_id(asked.headers),
+            input_tokens=-(-facts.input_characters // CHARACTERS_PER_TOKEN) or None,
+            max_output_tokens=facts.max_output_tokens,
+            price_context=facts.price_context,
+        )
+
+    async def _served(self, begun: Begun, body: bytes) -> tuple[Status, str | None]:
+        """Send the request on and relay its answer; answers with how it ended."""
+        asked = self._asked
+        changed = None
+        if self._incoming.is_whole:
+            route = asked.route
+            changed = with_usage_asked(body, self._facts, dialect=route.dialect, provider=route.provider)
+        raw = header.forwarded(asked.raw, identity=changed is not None)
+        payload: Any = changed if changed is not None else body
+        if not self._incoming.is_whole:
+            payload = self._incoming.all()
+            raw.extend(header.length_of(asked.headers))
+        watch = self._incoming.watch() if self._incoming.is_whole else None
+        try:
+            answer = await self._head(raw, payload, watch)
+            return await self._relayed(begun, answer, watch, hides=changed is not None)
+        except ClientGone:
+            return Status.CANCELLED, "client_gone"
+        except UpstreamError as error:
+            return await self._failed(begun, error)
+        finally:
+            if watch is not None:
+                watch.cancel()
+
+    async def _head(self, raw: list[tuple[str, str]], payload: Any, watch: "asyncio.Future[Any] | None") -> Exchange:
+        """The head of the answer; under `abort` a client that leaves ends the wait: ClientGone. Else UpstreamError."""
+        going = self._world.upstream.send(self._asked.method, self._asked.url, raw, payload)
+        if watch is None or self._world.on_disconnect != "abort":
+            return await going
+        task = asyncio.ensure_future(going)
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            raise ClientGone
+        return await task
+
+    async def _relayed(
+        self, begun: Begun, answer: Exchange, watch: "asyncio.Future[Any] | None", *, hides: bool
+    ) -> tuple[Status, str | None]:
+        self._http_status = answer.status
+        self._provider_id = header.provider_request_id(answer.headers)
+        low = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
+        self._meter = self._new_meter(low)
+        is_stream = low.get(b"content-type", "").startswith("text/event-stream")
+        hider = UsageHider() if hides and is_stream and b"content-encoding" not in low else None
+        if watch is not None:
+            watch.add_done_callback(lambda done: self._left(answer, is_gone=not done.cancelled()))
+        head = header.answered(answer.headers, id_text(begun.request_id), is_changed=hider is not None)
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": head})
+        try:
+            await self._body(answer, hider)
+        except UpstreamError:
+            if not self._has_left:
+                return Status.FAILED, "upstream_broke_off"
+        if self._has_left and not self._is_served:
+            return Status.CANCELLED, "client_gone"
+        answer.release()
+        return (Status.FAILED if answer.status >= 300 else Status.COMPLETED), None
+
+    async def _body(self, answer: Exchange, hider: UsageHider | None) -> None:
+        """Bytes to the client first, then to the meter. A body that breaks off is never ended as if it were whole."""
+        async for chunk in answer.body():
+            if self._first_ms is None:
+                self._first_ms = self._elapsed_ms()
+            out = hider.feed(chunk) if hider is not None else chunk
+            if out and not self._has_left:
+                await self._send({"type": "http.response.body", "body": out, "more_body": True})
+            if self._meter is not None:
+                self._meter.feed(chunk)
+        self._is_served = not answer.is_aborted
+        rest = hider.rest() if hider is not None else b""
+        await self._send({"type": "http.response.body", "body": rest, "more_body": False})
+
+    def _left(self, answer: Exchange, *, is_gone: bool) -> None:
+        """The client is gone before it got everything: read on for the true usage, or stop the provider."""
+        if self._is_served or not is_gone:
+            return
+        self._has_left = True
+        world = self._world
+        if world.on_disconnect == "abort" or world.draining >= MOST_DRAINS:
+            answer.abort()
+            return
+        world.draining += 1
+        self._drain_end = asyncio.get_running_loop().call_later(LONGEST_DRAIN_S, answer.abort)
+
+    def _new_meter(self, low: Mapping[bytes, str]) -> Meter | None:
+        route = self._asked.route
+        if route.dialect is None:
+            return None
+        meter = load(route.dialect).meter(provider=route.provider, streamed=self._facts.stream, asked=self._facts)
+        return decoded(meter, low.get(b"content-encoding"))
+
+    async def _failed(self, begun: Begun, error: UpstreamError) -> tuple[Status, str | None]:
+        """The provider could not be reached or said nothing in time; the client is told, in our words."""
+        if isinstance(error, UpstreamUnreachable):
+            status, kind = 502, "connect"
+        elif isinstance(error, UpstreamTimeout):
+            status, kind = 504, "timeout"
+        else:
+            status, kind = 502, "network"
+        where = self._asked.route.provider
+        await reply(self._send, status, f"{where}: {error.message}", request_id=id_text(begun.request_id))
+        return Status.FAILED, kind
+
+    def _finish(self, begun: Begun, status: Status, error_type: str | None) -> None:
+        """Work out the row and hand it to the writer; the client has been served by now."""
+        if self._drain_end is not None:
+            self._drain_end.cancel()
+            self._world.draining -= 1
+        reading = self._meter.finish() if self._meter is not None else Reading()
+        if status is Status.COMPLETED and reading.error_type is not None:
+            status = Status.FAILED
+        ending = Ending(
+            status=status,
+            reading=reading,
+            http_status=self._http_status,
+            error_type=error_type,
+            provider_request_id=self._provider_id,
+            latency_ms=self._elapsed_ms(),
+            first_token_ms=self._first_ms if self._facts.stream else None,
+            secrets=(self._key,) if self._key else (),
+        )
+        finished = self._world.recorder.settle(begun, ending)
+        self._world.store.finish_soon(finished).add_done_callback(self._written)
+        self._world.on_finished(finished)
+
+    def _written(self, done: "Future[Any]") -> None:
+        if (error := done.exception()) is not None:
+            self._world.on_trouble(f"a row could not be written: {error}")
+
+    def _elapsed_ms(self) -> int:
+        return max(0, round((self._world.monotonic() - self._start) * 1000))
+
+
+def _over_budget(begun: Begun, headers: Mapping[str, str]) -> str | None:
+    """Why a request may not be sent under the limit that its own header sets."""
+    told = headers.get(header.MAX_COST)
+    if told is None:
+        return None
+    try:
+        limit = nanousd_from_usd(Decimal(told.strip().removeprefix("$").removesuffix("USD")))
+    except (InvalidOperation, ValueError, OverflowError):
+        return f"{header.MAX_COST} is no amount in USD"
+    most = begun.estimate.high_nanousd
+    if most is None:
+        return "nobody can promise a limit: the model has no price here, or the request no limit of its output"
+    return None if most <= limit else "this request could cost more than its limit; it was not sent"

@@ -1,0 +1,224 @@
+"""Headers: which ones say for whom a request is, which ones go on, and which ones end here."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from llmledger.core.request import Attribution, Billing
+from llmledger.dialects._contract import RequestFacts
+
+Raw: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+ACCESS_KEY = "x-llmledger-key"
+MAX_COST = "x-llmledger-max-cost"
+REQUEST_ID = b"x-llmledger-request-id"
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "client": ("x-llmledger-client",),
+    "user": (
+        "x-llmledger-user",
+        "helicone-user-id",
+        "x-litellm-customer-id",
+        "x-litellm-end-user-id",
+        "x-langwatch-end-user-id",
+        "langfuse_trace_user_id",
+    ),
+    "team": ("x-llmledger-team",),
+    "project": ("x-llmledger-project",),
+    "operation": ("x-llmledger-operation",),
+    "app": ("x-llmledger-app", "x-openrouter-title", "x-title", "http-referer", "user-agent"),
+    "host": ("x-llmledger-host",),
+    "session": (
+        "x-llmledger-session",
+        "helicone-session-id",
+        "x-litellm-trace-id",
+        "x-portkey-trace-id",
+        "x-langwatch-thread-id",
+        "langfuse_trace_id",
+    ),
+    "branch": ("x-llmledger-branch",),
+}
+"""Which header says what, the first that is there counts: our own before those that other gateways taught clients."""
+
+METADATA = (
+    "x-portkey-metadata",
+    "cf-aig-metadata",
+    "x-langwatch-metadata",
+    "x-litellm-spend-logs-metadata",
+    "langfuse_trace_metadata",
+)
+"""Headers with a JSON object of further facts."""
+
+METADATA_USERS = ("_user", "user", "user_id")
+
+CLIENT_IDS = ("x-request-id", "helicone-request-id", "x-litellm-call-id", "idempotency-key", "x-client-request-id")
+
+TAG_PREFIXES = ("helicone-property-", "x-bf-dim-", "x-bf-lh-", "x-llmledger-tag-")
+TAG_LISTS = ("x-llmledger-tags", "x-litellm-tags")
+
+CREDENTIALS = ("x-api-key", "x-goog-api-key", "api-key", "authorization")
+
+ENDS_HERE = ("x-llmledger-", "helicone-", "x-litellm-", "x-portkey-", "cf-aig-", "x-langwatch-", "langfuse_", "x-bf-")
+"""Beginnings of headers that are meant for a gateway and not for a provider."""
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    }
+)
+
+NOBODY = Attribution()
+
+RESPONSE_IDS = (b"x-request-id", b"request-id", b"x-generation-id", b"apim-request-id", b"x-amzn-requestid")
+"""Where providers name a response, besides its body."""
+
+_WORD_BOUND = 200
+
+
+def lowered(raw: Raw) -> dict[str, str]:
+    """Headers by name; of a repeated one the first. Text that is no Latin-1 cannot occur in a header."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return found
+
+
+def forwarded(raw: Raw, *, identity: bool) -> list[tuple[str, str]]:
+    """The request's headers for the provider, in order and spelling. `identity`: ask for an uncompressed answer."""
+    kept = []
+    for name, value in raw:
+        plain = name.decode("latin-1")
+        low = plain.lower()
+        is_ours = low.startswith(ENDS_HERE) or low in HOP_BY_HOP or low == "content-length"
+        if is_ours or (identity and low == "accept-encoding"):
+            continue
+        kept.append((plain, value.decode("latin-1")))
+    return [*kept, ("Accept-Encoding", "identity")] if identity else kept
+
+
+def length_of(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The length that the client told, for a body that is passed on as it arrives."""
+    return [("Content-Length", headers["content-length"])] if "content-length" in headers else []
+
+
+def answered(raw: Raw, request_id: str | None, *, is_changed: bool) -> list[tuple[bytes, bytes]]:
+    """The answer's headers for the client; the length is left out when the body is not the provider's byte for byte."""
+    drop = HOP_BY_HOP | {"content-length"} if is_changed else HOP_BY_HOP
+    kept = [(name, value) for name, value in raw if name.decode("latin-1").lower() not in drop]
+    return kept if request_id is None else [*kept, (REQUEST_ID, request_id.encode())]
+
+
+def attribution(
+    headers: Mapping[str, str], facts: RequestFacts, *, key: str | None, beneath: Attribution = NOBODY
+) -> Attribution:
+    """For whom a request is: its headers, then its body, then what lies beneath (the path, the settings)."""
+    told = {field: _first(headers, names) for field, names in FIELDS.items()}
+    metadata = _metadata(headers)
+    user = told["user"] or next((metadata[name] for name in METADATA_USERS if name in metadata), None)
+    words = {name: value for name, value in metadata.items() if name not in METADATA_USERS}
+    told["user"] = user or facts.user
+    told["app"] = _product(told["app"])
+    told["session"] = told["session"] or _trace(headers) or facts.session
+    tags = {**beneath.tags, **facts.tags, **words, **_tags(headers)}
+    named = {field: value for field, value in told.items() if value is not None}
+    return replace(beneath, **named, key=key, tags=tags)
+
+
+def with_path_words(beneath: Attribution, named: Mapping[str, str]) -> Attribution:
+    """What the settings say, and over it what the path says."""
+    return replace(beneath, **named) if named else beneath  # type: ignore[arg-type]
+
+
+def client_request_id(headers: Mapping[str, str]) -> str | None:
+    """The client's own id of the request: an attribute that may repeat, never a key."""
+    return _first(headers, CLIENT_IDS)
+
+
+def credential(headers: Mapping[str, str], query: str) -> str | None:
+    """The API key of a request, wherever its provider wants it."""
+    for name in CREDENTIALS:
+        if value := headers.get(name, "").strip():
+            scheme, _, rest = value.partition(" ")
+            return rest.strip() if rest and scheme.casefold() in {"bearer", "basic"} else value
+    return next((part[4:] for part in query.split("&") if part.startswith("key=")), None)
+
+
+def billing_of(key: str | None, headers: Mapping[str, str], *, is_local: bool) -> Billing:
+    """Who pays, known from the kind of credential: a key of an API, or the sign-in of a subscription."""
+    if is_local:
+        return Billing.LOCAL
+    if key is None:
+        return Billing.UNKNOWN
+    if key.startswith("sk-ant-oat") or "chatgpt-account-id" in headers:
+        return Billing.SUBSCRIPTION
+    return Billing.API
+
+
+def _first(headers: Mapping[str, str], names: Iterable[str]) -> str | None:
+    return next((headers[name][:_WORD_BOUND] for name in names if headers.get(name)), None)
+
+
+def _product(app: str | None) -> str | None:
+    """The name of a program without its version and what follows: `claude-cli/2.0.1 (external)` is `claude-cli`."""
+    return re.sub(r"/v?\d.*$", "", app.split(" ")[0]) or app if app and "/" in app and "://" not in app else app
+
+
+def provider_request_id(raw: Raw) -> str | None:
+    """The id that the provider gave the answer in its headers."""
+    found = {name.lower(): value for name, value in raw}
+    return next((found[name].decode("latin-1")[:_WORD_BOUND] for name in RESPONSE_IDS if name in found), None)
+
+
+def _trace(headers: Mapping[str, str]) -> str | None:
+    """The trace of a W3C `traceparent`, of which a session usually is one."""
+    parts = headers.get("traceparent", "").split("-")
+    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else None
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in METADATA:
+        found.update(_words(headers.get(name)))
+    return found
+
+
+def _words(text: str | None) -> dict[str, str]:
+    """The plain members of a JSON object; single quotes occur in a gateway's own documentation."""
+    if not text or len(text) > 8192:
+        return {}
+    attempts: tuple[Callable[[], str], ...] = (lambda: text, lambda: text.replace("'", '"'))
+    for attempt in attempts:
+        try:
+            said = json.loads(attempt())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(said, dict):
+            plain = ((key, value) for key, value in list(said.items())[:32] if isinstance(value, (str, int)))
+            return {key[:64]: str(value)[:_WORD_BOUND] for key, value in plain}
+    return {}
+
+
+def _tags(headers: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        prefix = next((each for each in TAG_PREFIXES if name.startswith(each)), None)
+        if prefix is not None:
+            found[name[len(prefix) :][:64]] = value[:_WORD_BOUND]
+    for name in TAG_LISTS:
+        for word in headers.get(name, "").split(","):
+            key, _, value = word.strip().partition("=")
+            if key:
+                found[key[:64]] = value[:_WORD_BOUND]
+    return found

@@ -1,0 +1,124 @@
+"""Where a proxied request goes: only to addresses of the price table or the settings, never to one a client names."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from llmledger.dialects import from_path
+
+ALIASES: Mapping[str, str] = {"genai": "gemini", "google": "gemini", "llama.cpp": "llamacpp", "lm-studio": "lmstudio"}
+"""Names under which other gateways offer a provider."""
+
+BY_MODEL = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "groq", "cerebras", "openrouter")
+"""Providers that are asked in this order whether they know the model of a request to `/v1/...`."""
+
+_PREFIX = re.compile(r"/(?P<kind>[pu])/(?P<value>[^/]+)(?=/)")
+
+
+class Book(Protocol):
+    """What routing needs of a price table."""
+
+    def canonical(self, provider: str) -> str:
+        """The table's name of a provider that is also known under others."""
+
+    def resolve(self, provider: str, model: str, *, at: datetime | None = None) -> str | None:
+        """The table's own id of a model, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A path without the prefixes that only say for whom it is."""
+
+    path: str
+    project: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one request goes."""
+
+    provider: str
+    url: str
+    """Absolute, without the query."""
+    endpoint: str
+    """The provider's own path; a row keeps it."""
+    dialect: str | None
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider that can be reached."""
+
+    name: str
+    base_url: str
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """All places that requests may go to."""
+
+    find: Callable[[str], Target | None]
+    """The provider of that name, if it can be reached."""
+    book: Book
+
+    def named(self, path: str) -> Route | None:
+        """The route of `/{provider}/...`; None when the first segment names no provider that can be reached."""
+        head, _, rest = path.lstrip("/").partition("/")
+        name = ALIASES.get(head, head)
+        target = self.find(name) or self.find(self.book.canonical(name))
+        return None if target is None else _route(target, f"/{rest}")
+
+    def guessed(
+        self, path: str, headers: Mapping[str, str], query: str, model: Callable[[], str | None]
+    ) -> Route | None:
+        """The route of a path that names no provider: by its wire format, its credential, then its model.
+
+        A model that nobody knows goes to OpenAI, whose paths these are. None for paths of nobody.
+        """
+        name = _by_format(path, headers, query) or (self._by_model(model()) if path.startswith("/v1/") else None)
+        target = self.find(name) if name else None
+        return None if target is None else _route(target, path)
+
+    def _by_model(self, model: str | None) -> str:
+        if model:
+            for name in BY_MODEL:
+                if self.book.resolve(name, model) is not None:
+                    return name
+        return "openai"
+
+
+def split(path: str) -> Split:
+    """Take `/p/{project}` and `/u/{user}` off the front of a path, in any order."""
+    found: dict[str, str] = {}
+    while (prefix := _PREFIX.match(path)) is not None:
+        found[prefix["kind"]] = prefix["value"][:200]
+        path = path[prefix.end() :]
+    return Split(path, found.get("p"), found.get("u"))
+
+
+def is_safe(path: str) -> bool:
+    """Whether a path stays below the address it is appended to, and cannot be read as another host."""
+    return path.startswith("/") and "//" not in path and ".." not in path and "\\" not in path and path.isprintable()
+
+
+def _by_format(path: str, headers: Mapping[str, str], query: str) -> str | None:
+    if "x-goog-api-key" in headers or path.startswith("/v1beta/") or re.search(r"(^|&)key=", query):
+        return "gemini"
+    if "anthropic-version" in headers or from_path(path) == "anthropic_messages":
+        return "anthropic"
+    return "ollama" if path.startswith("/api/") else None
+
+
+def _route(target: Target, path: str) -> Route:
+    return Route(
+        provider=target.name,
+        url=target.base_url.rstrip("/") + path,
+        endpoint=path,
+        dialect=from_path(path),
+        is_local=target.is_local,
+    )
