@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -50,13 +50,23 @@ def means(**changes: Any) -> Means:
 
 
 def import_files(
-    ledger: Path, files: Sequence[Path], *, source: str = "claude_code", since: datetime | None = None, **order: Any
+    ledger: Path,
+    files: Sequence[Path],
+    *,
+    source: str = "claude_code",
+    since: datetime | None = None,
+    attribute: Callable[[Path | None, str | None], Attribution] | None = None,
+    **order: Any,
 ) -> SourceResult:
     """Import some logs of one source into a ledger."""
     order.setdefault("billing", Billing.API)
     with open_ledger(ledger, now=lambda: NOON) as opened:
         orders = [SourceOrder(name=source, files=tuple(files), **order)]
-        (result,) = import_logs(orders, LedgerSink(opened, lambda: NOON), means(since=since))
+        (result,) = import_logs(
+            orders,
+            LedgerSink(opened, lambda: NOON),
+            means(since=since, **({"attribute": attribute} if attribute else {})),
+        )
     return result
 
 
