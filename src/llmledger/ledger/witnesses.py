@@ -99,8 +99,8 @@ def pruned_witness(
 def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int], adjustments: Sequence[int] = ()) -> None:
     """Note the telling provider ids of requests and adjustments (by their numbers) that are about to be pruned.
 
-    In the transaction of the prune. Without it an import after a prune would count again what the pruned row, now in the
-    roll-ups, had counted.
+    In the transaction of the prune. Without it an import after a prune would count again what the pruned row, now in
+    the roll-ups, had counted.
     """
     numbers = {"rows": json.dumps(list(rows)), "adjustments": json.dumps(list(adjustments))}
     for provider, provider_id, row, source in connection.execute(_IDS_OF, numbers).fetchall():
