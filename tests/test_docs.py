@@ -9,7 +9,7 @@ from tests.support.readme import README, output_of, shown_blocks
 from tests.support.source import ROOT
 
 from llmledger._version import VERSION
-from llmledger.cli import EXIT_CODES, command_names
+from llmledger.cli._commands import EXIT_CODES, command_names
 from llmledger.errors import ExitCode
 
 TEXT = README.read_text(encoding="utf-8")

@@ -23,7 +23,9 @@ def test_files_and_functions_fit_on_a_few_screens() -> None:
             wrong.append(f"{path.relative_to(ROOT)}: {lines} lines")
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or 0) - node.lineno + 1
+                # A command's parameters are its options, one or two lines each: only its body counts.
+                first = node.body[0].lineno if path.parent == SOURCE / "cli" else node.lineno
+                length = (node.end_lineno or 0) - first + 1
                 if length > 60:
                     wrong.append(f"{path.relative_to(ROOT)}: {node.name} has {length} lines")
 

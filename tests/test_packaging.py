@@ -60,7 +60,16 @@ def test_the_wheel_holds_the_package_the_prices_and_the_licence(wheel: Path) -> 
         names = archive.namelist()
         entry_points = archive.read(f"llmledger-{VERSION}.dist-info/entry_points.txt").decode()
 
-    assert {name.split("/")[0] for name in names} == {"llmledger", f"llmledger-{VERSION}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {
+        "llmledger",
+        f"llmledger-{VERSION}.dist-info",
+        f"llmledger-{VERSION}.data",
+    }
+    assert {name for name in names if ".data/" in name} == {
+        f"llmledger-{VERSION}.data/data/share/bash-completion/completions/llmledger",
+        f"llmledger-{VERSION}.data/data/share/zsh/site-functions/_llmledger",
+        f"llmledger-{VERSION}.data/data/share/fish/vendor_completions.d/llmledger.fish",
+    }
     assert "llmledger/_pricing/VERSION.toml" in names
     assert "llmledger/ledger/schema_v1.sql" in names
     assert f"llmledger-{VERSION}.dist-info/licenses/LICENSE" in names

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llmledger.cli import command_names
+from llmledger.cli._commands import command_names
 
 HEAVY = {"httpx", "httpcore", "pydantic", "sqlite_utils", "aiohttp", "uvicorn", "xllamacpp", "anyio", "ssl", "unittest"}
 LIGHT = {"rich", "importlib.metadata", *HEAVY}

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmledger.cli import command_names
 from tests.benchmarks._figure import Figure
+
+from llmledger.cli._commands import command_names
 
 COMMANDS = {
     ("--version",): "3x",

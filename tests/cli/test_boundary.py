@@ -9,8 +9,8 @@ import typer
 from tests.conftest import RunCli
 from typer.main import get_command
 
-from llmledger.cli import EXIT_CODES, command_names, summary
 from llmledger.cli._boundary import BoundedGroup
+from llmledger.cli._commands import EXIT_CODES, command_names, summary
 from llmledger.errors import CredentialsError, ExitCode, LedgerError
 
 

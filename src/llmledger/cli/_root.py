@@ -9,8 +9,9 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from llmledger._version import VERSION
-from llmledger.cli import EXIT_CODES, command_names, file_of, sections, summary
 from llmledger.cli._boundary import BoundedGroup
+from llmledger.cli._commands import EXIT_CODES, command_names, file_of, sections, summary
+from llmledger.cli._completion import is_asked, offer_values
 from llmledger.cli._context import choose_color
 from llmledger.errors import UsageError
 
@@ -63,6 +64,8 @@ def build(name: str) -> "Command":
     built.name = name
     built.help = built.help or module.SUMMARY
     _accept_color(built)
+    if is_asked():
+        offer_values(built)
     return built
 
 
@@ -117,6 +120,10 @@ def root() -> RootGroup:
         epilog=f"Exit codes: {codes}. Data goes to stdout, the rest to stderr.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )(_root)
+    if is_asked():
+        from typer._completion_classes import completion_init
+
+        completion_init()
     group = get_command(app)
     if not isinstance(group, RootGroup):
         raise TypeError("the root command must be a RootGroup")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from llmledger._version import VERSION
-from llmledger.cli import command_names
+from llmledger.cli._commands import command_names
 from llmledger.cli._context import Surroundings, surroundings
 from llmledger.cli._machine import find_keys, find_tools, open_book, shown_path
 from llmledger.cli._render import out, paint, width

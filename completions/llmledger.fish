@@ -1,0 +1,1 @@
+complete --command llmledger --no-files --arguments "(env _LLMLEDGER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) llmledger)" --condition "env _LLMLEDGER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) llmledger"
