@@ -12,7 +12,7 @@ from llmledger.cli._render import out, paint, width
 WAYS_IN = (
     ("run", 'llmledger run -m local/smollm2 "Hello"', "a prompt from here; this model needs no key"),
     ("import", "llmledger import", "what other tools logged"),
-    ("proxy", "llmledger proxy", "any program: give it http://127.0.0.1:4747 as its base URL"),
+    ("proxy", "llmledger proxy", "any program, with base URL http://127.0.0.1:4747"),
     ("", "llmledger.Ledger, LedgerTransport", "your own Python code"),
 )
 WAYS_OUT = (
