@@ -145,9 +145,9 @@ class Rows:
     def __init__(self, rows: Sequence[Booked]) -> None:
         self._rows = sorted(rows, key=lambda row: row.started_ms)
 
-    def rows(self, since_ms: int, until_ms: int) -> Iterable[Booked]:
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
         """Rows of a range in order of time."""
-        return (row for row in self._rows if since_ms <= row.started_ms < until_ms)
+        return (row for row in self._rows if since_ms <= row.started_ms < until_ms and row.provider in providers)
 
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The first row of each id."""

@@ -49,13 +49,17 @@ class Aggregate:
         return self._found
 
     @property
+    def _providers(self) -> frozenset[str]:
+        return frozenset(key[1] for key in self.table.cells)
+
+    @property
     def _step(self) -> Decimal:
         return (self.format.rounded_to or ZERO) / 2
 
     def _book(self) -> HalfHours:
         halves = HalfHours()
         wide = edges([self.span, *(key[0] for key in self.table.cells)])
-        for row in self.source.rows(*wide):
+        for row in self.source.rows(*wide, self._providers):
             if self.span[0] <= row.started_ms < self.span[1]:
                 placed = self.table.book(row, row.started_ms)
                 self.ledger_requests += row.requests
@@ -123,7 +127,7 @@ class Aggregate:
                 self._add(key, cell, (Cause.DAY_BOUNDARY,), amount, shift_words(shift), ledger=-amount)
 
     def _rows(self, block: Block) -> Iterator[Booked]:
-        yield from self.source.rows(block[0] + self._shift, block[1] + self._shift)
+        yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)
 
     def _aliases(self) -> None:
         """A model that only the statement has and one that only the ledger has, with the same tokens in every period, are one."""

@@ -74,8 +74,7 @@ class Requests:
     marks: Marks = field(default_factory=Marks)
     loose: list[Priced] = field(default_factory=list)
     matched_keys: set[str] = field(default_factory=set)
-    billed: Decimal = ZERO
-    ledger: Decimal = ZERO
+    providers: set[str] = field(default_factory=set)
     seen: int = 0
     tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     """By key: tokens billed, and those of them that the ledger saw."""
@@ -86,7 +85,7 @@ class Requests:
         for chunk in _chunks(lines):
             rows = self.source.find([line.request_id for line, _ in chunk if line.request_id])
             for line, usd in chunk:
-                self.billed += usd or ZERO
+                self.providers.add(line.provider)
                 row = rows.get(line.request_id or "")
                 if row is None or row.provider != line.provider or not self.marks.take(row):
                     self.loose.append((line, usd))
@@ -96,7 +95,7 @@ class Requests:
     def finish(self, since_ms: int, until_ms: int, *, late_after_ms: int) -> list[Finding]:
         """Match what is left by likeness, class the rest, and give all findings. The range is the statement's period."""
         near = self._near_index()
-        for row in self.source.rows(since_ms - MARGIN_MS, until_ms + MARGIN_MS):
+        for row in self.source.rows(since_ms - MARGIN_MS, until_ms + MARGIN_MS, frozenset(self.providers)):
             if not self.marks.has(row):
                 twin = self._take_near(near, row)
                 if twin is not None:
@@ -141,7 +140,6 @@ class Requests:
         if usd is None:
             return
         cost = row.cost
-        self.ledger += cost
         gap = usd - cost
         if gap == 0:
             self._add((Cause.MATCHED,), gap, cost, line, row, "by the provider's id")
@@ -185,7 +183,6 @@ class Requests:
 
     def _unbilled(self, row: Booked, late_after_ms: int) -> None:
         cost = row.cost
-        self.ledger += cost
         if not cost:
             return
         twins = self.source.find([row.provider_request_id]) if row.provider_request_id else {}

@@ -65,8 +65,8 @@ class Booked:
 class LedgerSource(Protocol):
     """Where rows come from; one or several ledgers read as one."""
 
-    def rows(self, since_ms: int, until_ms: int) -> Iterable[Booked]:
-        """Every request that started in a range, in order of time; each id once."""
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
+        """Every billable request of some providers that started in a range, in order of time; each id once."""
 
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The requests with these ids of the provider."""

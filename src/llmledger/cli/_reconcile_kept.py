@@ -1,0 +1,141 @@
+"""`reconcile list | show ID | undo ID` and `--formats`: what is kept, and what can be read."""
+
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+
+from llmledger.cli._context import surroundings
+from llmledger.cli._render import Column, envelope, note, out, table
+from llmledger.core.reconcile_cells import time_of
+from llmledger.core.reconcile_words import period_text, usd
+from llmledger.errors import UsageError
+
+
+def list_formats() -> None:
+    """Every format by name, with what it is."""
+    from llmledger import statements
+
+    rows = [(name, statements.load(name).SUMMARY) for name in statements.names()]
+    out(table([Column("Format"), Column("What it is", shrinks=True)], rows))
+
+
+def answer_about_kept(words: list[str], ledgers: list[Path] | None, *, class_: str | None, json: bool) -> None:
+    """List, show or undo recorded statements."""
+    path = surroundings().ledger_path(ledgers[0] if ledgers else None)
+    if words[0] == "list":
+        _list(path, json=json)
+        return
+    if len(words) != 2 or not words[1].isdigit():
+        raise UsageError(f"reconcile {words[0]} needs the number of a statement", hint="`reconcile list` shows them.")
+    if words[0] == "show":
+        _show(path, int(words[1]), class_=class_, json=json)
+    else:
+        _undo(path, int(words[1]))
+
+
+def _list(path: Path, *, json: bool) -> None:
+    from llmledger.ledger import open_reader
+    from llmledger.ledger.statement_store import kept_statements
+
+    with open_reader(path) as reader:
+        kept = kept_statements(reader.connection)
+    if json:
+        rows = [
+            {
+                "id": one.id,
+                "provider": one.provider,
+                "name": one.name,
+                "format": one.format_name,
+                "since": time_of(one.since_ms),
+                "until": time_of(one.until_ms),
+                "billed_usd": one.total,
+                "unexplained_usd": one.verdict.get("unexplained"),
+                "recorded_at": time_of(one.recorded_ms),
+                "undone_at": None if one.undone_ms is None else time_of(one.undone_ms),
+                "late_requests": one.late_rows,
+            }
+            for one in kept
+        ]
+        out(envelope("llmledger.statements/1", {"rows": rows}))
+        return
+    if not kept:
+        out("No statement is recorded yet. `llmledger reconcile FILE --record` keeps one.")
+        return
+    columns = [
+        Column("Id", right=True),
+        Column("Provider"),
+        Column("Period"),
+        Column("Billed", right=True),
+        Column("Unexplained", right=True, priority=1),
+        Column("State"),
+        Column("File", priority=2, shrinks=True),
+    ]
+    rows_shown = [
+        (
+            str(one.id),
+            one.provider,
+            period_text(time_of(one.since_ms), time_of(one.until_ms), one.zone),
+            usd(Decimal(one.total)),
+            usd(Decimal(str(one.verdict.get("unexplained", "0")))),
+            "undone" if one.undone_ms is not None else f"{one.late_rows} late" if one.late_rows else "cleared",
+            one.name,
+        )
+        for one in kept
+    ]
+    out(table(columns, rows_shown))
+
+
+def _show(path: Path, number: int, *, class_: str | None, json: bool) -> None:
+    from llmledger.ledger import open_reader
+    from llmledger.ledger.statement_store import clearings_of, kept_statement
+
+    with open_reader(path) as reader:
+        kept = kept_statement(reader.connection, number)
+        found = clearings_of(reader.connection, number)
+    wanted = (class_ or "").casefold().replace("_", " ")
+    chosen = [one for one in found if wanted in one.class_name.casefold()]
+    if json:
+        rows = [
+            {
+                "class": one.class_name,
+                "difference_usd": one.difference,
+                "since": time_of(one.since_ms),
+                "until": time_of(one.until_ms),
+                "line": one.line,
+                "request_id": None if one.request_id is None else one.request_id.hex(),
+            }
+            for one in chosen
+        ]
+        out(envelope("llmledger.statement/1", {"id": kept.id, "verdict": dict(kept.verdict), "rows": rows}))
+        return
+    out(f"Statement {kept.id}: {kept.name} ({kept.format_name}), {kept.provider}, billed {usd(Decimal(kept.total))}")
+    columns = [
+        Column("Day"),
+        Column("Class", shrinks=True),
+        Column("Difference", right=True),
+        Column("Line", right=True),
+    ]
+    rows_shown = [
+        (
+            f"{time_of(one.since_ms).astimezone(UTC):%Y-%m-%d}",
+            one.class_name,
+            usd(Decimal(one.difference)),
+            "" if one.line is None else str(one.line),
+        )
+        for one in chosen
+    ]
+    out(table(columns, rows_shown))
+
+
+def _undo(path: Path, number: int) -> None:
+    from llmledger.ledger import open_ledger
+    from llmledger.operations.record_statement import undo
+
+    now = surroundings().now
+    with open_ledger(path, create=False, now=now) as ledger:
+        undone = undo(ledger, number, now=now())
+    note(
+        f"Statement {number} is undone: opposite entries were appended."
+        if undone
+        else f"Statement {number} was undone before."
+    )

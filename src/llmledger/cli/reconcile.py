@@ -1,0 +1,121 @@
+"""`llmledger reconcile`: explain every cent between the ledger and a provider's bill."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from llmledger.cli._context import surroundings
+from llmledger.cli._options import JsonOption, LedgersOption
+from llmledger.cli._render import out
+from llmledger.errors import AnswerIsNo, UsageError
+
+SUMMARY = "Explain every cent between the ledger and a provider's bill; `list`, `show ID`, `undo ID` for recorded ones."
+
+
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE...", help="Statements as downloaded (CSV, JSON, ZIP, gzip); or list, show ID, undo ID."
+        ),
+    ] = None,
+    provider: Annotated[str | None, typer.Option("--provider", help="The ledger's name of the provider.")] = None,
+    period: Annotated[
+        str | None, typer.Option("-p", "--period", metavar="WHEN", help="Only this period, as 2026-10.")
+    ] = None,
+    ledger: LedgersOption = None,
+    by: Annotated[str, typer.Option("--by", help="Second table by model, day or key.")] = "model",
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="List the findings of a class.")
+    ] = None,
+    tolerance: Annotated[str | None, typer.Option("--tolerance", help="May stay unexplained: 0.50 or 1%.")] = None,
+    fx: Annotated[
+        list[str] | None, typer.Option("--fx", metavar="CUR=RATE", help="USD for one unit: CNY=0.1391.")
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="FILE", help="Read any table by these rules.")
+    ] = None,
+    init_rules: Annotated[bool, typer.Option("--init-rules", help="Draft rules for the file, and stop.")] = False,
+    total: Annotated[
+        str | None, typer.Option("--total", metavar="AMOUNT", help="An invoice's total: 412.33USD.")
+    ] = None,
+    tax: Annotated[str | None, typer.Option("--tax", metavar="AMOUNT", help="The tax inside the total.")] = None,
+    credits: Annotated[
+        str | None,
+        typer.Option("--credits", metavar="OPEN+BOUGHT-EXPIRED-CLOSE", help="Prepaid: 20+50-0-12.40 gives the total."),
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Keep it, and let charged sums equal the bill.")] = False,
+    fetch: Annotated[
+        str | None,
+        typer.Option("--fetch", metavar="PROVIDER", help="Get it: openai, anthropic or openrouter (admin key)."),
+    ] = None,
+    formats: Annotated[bool, typer.Option("--formats", help="List the formats that are known.")] = False,
+    format: Annotated[str, typer.Option("--format", help="table, json, csv, md or html.")] = "table",
+    json: JsonOption = False,
+) -> None:
+    """Compare a provider's statement with the ledger, and put every cent of the difference in a class with its evidence.
+
+    Exit code 1 when more stays unexplained than --tolerance (the larger of $1 and 0.1 % of the bill).
+    """
+    from llmledger.cli._reconcile_kept import answer_about_kept, list_formats
+    from llmledger.cli._reconcile_task import Wish, compared, draft
+
+    words = files or []
+    wish = Wish(
+        files=tuple(Path(word) for word in words),
+        provider=provider,
+        period=period,
+        tolerance=tolerance,
+        fx=tuple(fx or ()),
+        rules=rules,
+        total=total,
+        tax=tax,
+        credits=credits,
+        fetch=fetch,
+    )
+    wanted = _format("json" if json else format)
+    if formats:
+        list_formats()
+    elif words and words[0] in ("list", "show", "undo") and not Path(words[0]).exists():
+        answer_about_kept(words, ledger, class_=class_, json=wanted == "json")
+    elif init_rules:
+        out(draft(wish), end="")
+    else:
+        _answer(compared(wish, ledger, record=record), by=_by(by), class_=class_, wanted=wanted)
+
+
+def _format(text: str) -> str:
+    if text not in ("table", "json", "csv", "md", "html"):
+        raise UsageError(f"--format {text!r} is unknown", hint="Give table, json, csv, md or html.")
+    return text
+
+
+def _by(text: str) -> str:
+    if text not in ("model", "day", "key"):
+        raise UsageError(f"--by {text!r} is unknown", hint="Give model, day or key.")
+    return text
+
+
+def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -> None:
+    from llmledger.cli._reconcile_text import as_csv, as_html, as_json, as_markdown, lines_for_people
+    from llmledger.cli._render import envelope
+
+    today = surroundings().now().date()
+    if wanted == "json":
+        out(envelope("llmledger.reconcile/1", {"statements": [as_json(found, today) for found in all_found]}))
+    elif wanted == "csv":
+        out(as_csv(all_found), end="")
+    elif wanted == "html":
+        out(as_html(all_found, by=by, today=today), end="")
+    elif wanted == "md":
+        out("\n\n".join(as_markdown(found, by=by, today=today) for found in all_found))
+    else:
+        texts = ("\n".join(lines_for_people(found, by=by, chosen_class=class_, today=today)) for found in all_found)
+        out("\n\n".join(texts))
+    open_ones = [found for found in all_found if not found.is_explained and found.comparison.ledger_requests]
+    if open_ones:
+        raise AnswerIsNo(
+            f"{len(open_ones)} of {len(all_found)} statements are not explained within the tolerance",
+            hint="See `--class unexplained`.",
+        )

@@ -1,0 +1,121 @@
+"""A statement alone: what it bills by model, key, project and day, its prices against our table, its tokens priced by us."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from llmledger.core.reconcile_cells import ZERO, Canonical, ms_of
+from llmledger.core.reconcile_rows import UnitPrice
+from llmledger.core.statement import LineKind, StatementLine
+
+DAY_MS = 86_400_000
+_SLIGHT = Decimal("0.001")
+
+Place = tuple[str, str, str, str, str, str, tuple[tuple[str, str], ...]]
+"""Day, provider, model as billed, meter, key, project, context."""
+
+
+@dataclass(slots=True)
+class Share:
+    """What is billed under one heading."""
+
+    amount: Decimal = ZERO
+    tokens: Decimal = ZERO
+    ours: Decimal = ZERO
+    """Its quantities at our prices."""
+    lines: int = 0
+    is_priced: bool = True
+    """Whether our table has a price for all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddPrice:
+    """A meter whose billed unit price is not the one of our table."""
+
+    provider: str
+    model: str
+    meter: str
+    since: str
+    """The first day."""
+    implied: Decimal
+    """USD per million."""
+    expected: Decimal | None
+    lines: int
+
+
+@dataclass(slots=True)
+class Digest:
+    """Sums of a statement's lines, kept small: one entry per place, not per line."""
+
+    canonical: Canonical
+    unit_price: UnitPrice
+    _places: dict[Place, list[Decimal]] = field(default_factory=dict)
+    _quantities: dict[Place, dict[str, Decimal]] = field(default_factory=dict)
+
+    def add(self, line: StatementLine, usd: Decimal | None) -> None:
+        """Count a line; usage only."""
+        if line.kind is not LineKind.USAGE:
+            return
+        place: Place = (
+            line.since.date().isoformat(),
+            line.provider,
+            line.model,
+            line.meter or "",
+            line.key or "",
+            line.project or "",
+            tuple(line.context.items()),
+        )
+        sums = self._places.get(place)
+        if sums is None:
+            sums = self._places[place] = [ZERO, ZERO]
+            self._quantities[place] = {}
+        sums[0] += usd or ZERO
+        sums[1] += 1
+        told = self._quantities[place]
+        for meter, quantity in line.quantities.items():
+            told[meter] = told.get(meter, ZERO) + quantity
+
+    def shares(self, heading: str) -> list[tuple[str, Share]]:
+        """What is billed by `model`, `key`, `project` or `day`, the largest first."""
+        position = {"day": 0, "model": 2, "key": 4, "project": 5}[heading]
+        found: dict[str, Share] = {}
+        for place, sums in self._places.items():
+            name = f"{place[1]}/{place[2]}" if heading == "model" else str(place[position])
+            share = found.setdefault(name or "—", Share())
+            share.amount += sums[0]
+            share.lines += int(sums[1])
+            for meter, quantity in self._quantities[place].items():
+                share.tokens += quantity if meter.endswith("_tokens") else 0
+                price = self._price(place, meter)
+                share.is_priced = share.is_priced and price is not None
+                share.ours += quantity * (price or ZERO)
+        order = sorted(found.items(), key=lambda item: item[0])
+        return order if heading == "day" else sorted(order, key=lambda item: (-item[1].amount, -item[1].tokens))
+
+    def odd_prices(self, *, step: Decimal = ZERO) -> list[OddPrice]:
+        """Meters billed at another unit price than our table's, beyond a tenth of a percent and the rows' rounding."""
+        found: dict[tuple[str, str, str], tuple[list[Decimal], str, Decimal | None]] = {}
+        for place, sums in sorted(self._places.items()):
+            day, provider, model, meter, *_ = place
+            quantity = self._quantities[place].get(meter)
+            if not meter or not quantity:
+                continue
+            price = self._price(place, meter)
+            slack = step / 2 * sums[1] + abs(sums[0]) * _SLIGHT
+            if price is not None and abs(sums[0] - price * quantity) <= slack:
+                continue
+            total, since, _ = found.get((provider, model, meter), ([ZERO, ZERO, ZERO], day, price))
+            total = [total[0] + sums[0], total[1] + quantity, total[2] + sums[1]]
+            found[provider, model, meter] = total, since, price
+        return list(_odd(found))
+
+    def _price(self, place: Place, meter: str) -> Decimal | None:
+        at = ms_of(datetime.fromisoformat(place[0]).replace(tzinfo=UTC)) + DAY_MS // 2
+        return self.unit_price(place[1], self.canonical(place[1], place[2]), meter, at, dict(place[6]))
+
+
+def _odd(found: dict[tuple[str, str, str], tuple[list[Decimal], str, Decimal | None]]) -> Iterator[OddPrice]:
+    for (provider, model, meter), ((amount, quantity, lines), since, price) in found.items():
+        expected = None if price is None else price * 1_000_000
+        yield OddPrice(provider, model, meter, since, amount / quantity * 1_000_000, expected, int(lines))

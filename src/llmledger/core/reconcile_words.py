@@ -1,0 +1,278 @@
+"""A comparison in sentences and rows: what people read first, the classes, the models and days, and what to do next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal, localcontext
+
+from llmledger.core.money import money_text, nanousd_from_usd
+from llmledger.core.reconcile import Comparison
+from llmledger.core.reconcile_causes import Cause, Finding, Grain
+from llmledger.core.reconcile_cells import ZERO
+from llmledger.core.statement import EXACT
+from llmledger.core.usage import UNIT_BY_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class of a comparison."""
+
+    name: str
+    amount: Decimal
+    findings: int
+    lines: int
+    evidence: str
+    """Of its largest finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One model, day or key of a comparison."""
+
+    name: str
+    billed: Decimal
+    ledger: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """Billed less ledger."""
+        return EXACT.subtract(self.billed, self.ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do about a class, and a price-table patch where one would help."""
+
+    text: str
+    provider: str = ""
+    toml: str = ""
+
+
+_SHORT = {
+    Cause.ROUNDING: "is rounding",
+    Cause.MISSING_IN_LEDGER: "is missing in the ledger",
+    Cause.MISSING_IN_STATEMENT: "is missing in the statement",
+    Cause.OTHER_KEY: "went past it",
+    Cause.PRICE: "is a price that differs",
+    Cause.CACHED_SPLIT: "is cached input counted differently",
+    Cause.CACHE_TTL: "is the cache's time to live",
+    Cause.REASONING: "is reasoning counted differently",
+    Cause.TIER: "is another tier or batch",
+    Cause.CONTEXT_TIER: "is the price of long prompts",
+    Cause.DAY_BOUNDARY: "is the day boundary",
+    Cause.INTERRUPTED: "is requests that were interrupted or estimated",
+    Cause.TOOL_FEES: "is tool fees",
+    Cause.CREDITS: "is credits, tax or discount",
+    Cause.DUPLICATE: "is counted twice",
+}
+
+
+def usd(amount: Decimal) -> str:
+    """An exact amount for people."""
+    return money_text(nanousd_from_usd(amount))
+
+
+def sentences(comparison: Comparison, *, provider: str, zone: str, observer: bool = False) -> list[str]:
+    """What was billed, what the ledger has, where the difference went, and what stays unexplained."""
+    said = "estimates" if observer else "billed"
+    when = f"{period_text(comparison.since, comparison.until, zone)} ({zone})"
+    if not comparison.has_money:
+        return [
+            f"{provider} counted tokens for {when}; the statement tells no money that can be compared.",
+            _tokens_sentence(comparison),
+        ]
+    text = f"{provider} {said} {usd(comparison.billed)} for {when}. The ledger has {usd(comparison.ledger)}"
+    parts = [_part(row) for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
+    head = f"{text}; {', '.join(parts)}." if parts else f"{text}."
+    return [head, f"Unexplained: {_two_digits(comparison.unexplained)}."]
+
+
+def _two_digits(amount: Decimal) -> str:
+    return usd(amount) if amount else "$0.00"
+
+
+def _part(row: ClassRow) -> str:
+    known = {str(cause): words for cause, words in _SHORT.items()}
+    return f"{usd(row.amount)} {known.get(row.name, f'is {row.name}')}"
+
+
+def _tokens_sentence(comparison: Comparison) -> str:
+    odd = [one for one in comparison.findings if one.causes != (Cause.MATCHED,)]
+    if not odd:
+        return "Every token of it is in the ledger."
+    return f"{len(odd)} {'difference' if len(odd) == 1 else 'differences'} in tokens; see below."
+
+
+def period_text(since: datetime, until: datetime, zone: str) -> str:
+    """A period as people say it: a month by name, else its first and last day.
+
+    >>> from datetime import UTC
+    >>> period_text(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), "UTC")
+    'October 2026'
+    """
+    from zoneinfo import ZoneInfo
+
+    first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (since, until - timedelta(microseconds=1)))
+    if first.day == 1 and (first.year, first.month) == (last.year, last.month) and (last + timedelta(days=1)).day == 1:
+        return f"{first:%B %Y}"
+    if first.date() == last.date():
+        return f"{first:%Y-%m-%d}"
+    return f"{first:%Y-%m-%d} .. {last:%Y-%m-%d}"
+
+
+def class_rows(findings: Iterable[Finding]) -> list[ClassRow]:
+    """The classes with their sums, the largest difference first; matched comes last."""
+    groups: dict[str, list[Finding]] = {}
+    for one in findings:
+        groups.setdefault(one.class_name, []).append(one)
+    with localcontext(EXACT):
+        rows = [
+            ClassRow(
+                name,
+                sum((one.amount for one in group), ZERO),
+                len(group),
+                sum(one.line_count for one in group),
+                max(group, key=lambda one: abs(one.amount)).evidence,
+            )
+            for name, group in groups.items()
+        ]
+    return sorted(rows, key=lambda row: (row.name == Cause.MATCHED, -abs(row.amount), row.name))
+
+
+def group_rows(findings: Iterable[Finding], by: str, zone: str) -> list[GroupRow]:
+    """Both sides by `model`, `day` or `key`, in order of name."""
+    sums: dict[str, list[Decimal]] = {}
+    with localcontext(EXACT):
+        for one in findings:
+            pair = sums.setdefault(_heading(one, by, zone), [ZERO, ZERO])
+            pair[0] += one.billed
+            pair[1] += one.ledger
+    return [GroupRow(name, billed, ledger) for name, (billed, ledger) in sorted(sums.items())]
+
+
+def _heading(one: Finding, by: str, zone: str) -> str:
+    if by == "day":
+        from zoneinfo import ZoneInfo
+
+        return f"{one.since.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+    if by == "key":
+        return one.key or "—"
+    return f"{one.provider}/{one.model}" if one.model else one.provider or "—"
+
+
+def advice(comparison: Comparison, *, statement: str, today: date) -> list[Advice]:
+    """What to do about the classes that were found; a price comes as a patch for the price table."""
+    return [*_prices(comparison, statement, today), *_hints(comparison)]
+
+
+_HINTS: Sequence[tuple[Cause, str]] = (
+    (
+        Cause.OTHER_KEY,
+        "Requests went past the ledger: point that host's clients at the proxy, or import its logs (llmledger import).",
+    ),
+    (Cause.MISSING_IN_LEDGER, "Requests are missing: check which client or host does not go through the ledger."),
+    (
+        Cause.INTERRUPTED,
+        "Streams without usage are estimated: let clients send stream_options.include_usage (the proxy adds it).",
+    ),
+    (Cause.MISSING_IN_STATEMENT, "Exports are filled in for some days: export this period again before you settle it."),
+    (Cause.DUPLICATE, "Something is counted twice: give each export once, and import a log from one place only."),
+    (
+        Cause.DAY_BOUNDARY,
+        "The provider's day is not the one that the statement names: compare whole months, or give -z.",
+    ),
+    (
+        Cause.TOOL_FEES,
+        "Tools are billed apart: the proxy counts them where responses tell; else add them with --record.",
+    ),
+    (
+        Cause.CACHE_TTL,
+        "Cache writes of one hour cost more: update the client or importer that reports them as short ones.",
+    ),
+    (Cause.CACHED_SPLIT, "Cached input was counted as fresh (or the reverse): see the requests with log show."),
+)
+
+
+def _hints(comparison: Comparison) -> Iterator[Advice]:
+    found = {cause for one in comparison.findings for cause in one.causes if one.amount or not comparison.has_money}
+    for cause, text in _HINTS:
+        if cause in found:
+            yield Advice(text)
+    for label, count in comparison.unknown:
+        yield Advice(f"{count} lines are of a kind that we do not know: {label!r}. Please report it.")
+
+
+def _prices(comparison: Comparison, statement: str, today: date) -> Iterator[Advice]:
+    found: dict[tuple[str, str, str, Decimal], list[Finding]] = {}
+    for one in comparison.findings:
+        if Cause.PRICE in one.causes and one.implied and one.meter:
+            found.setdefault((one.provider, one.model, one.meter, _rounded(one.implied)), []).append(one)
+    for (provider, model, meter, implied), group in sorted(found.items()):
+        unit = UNIT_BY_NAME[meter]
+        price = _rounded(implied / 1_000_000 * unit.per)
+        since = min(one.since for one in group)
+        expected = group[0].expected
+        instead = f" instead of {_rounded(expected):f}" if expected else ""
+        words = (
+            f"{provider}/{model}: {unit.price_key} is billed at {implied:f}{instead} USD per 1M since {since:%Y-%m-%d}"
+            f" ({len(group)} {'day' if len(group) == 1 else 'days'})"
+        )
+        yield Advice(
+            f"{words}. If that is your price, put the patch into your price table.",
+            provider,
+            _toml(model, unit.price_key, price, since.date(), f"{statement}: {words}", today),
+        )
+
+
+def _rounded(value: Decimal) -> Decimal:
+    """Twelve significant digits are more than a price has; trailing zeros go."""
+    with localcontext(EXACT):
+        if not value:
+            return ZERO
+        return value.quantize(Decimal(1).scaleb(value.adjusted() - 11)).normalize() + 0
+
+
+def _toml(model: str, key: str, price: Decimal, since: date, source: str, today: date) -> str:
+    return "\n".join(
+        (
+            "[[model]]",
+            f"id = {_quoted(model)}",
+            "extends = true",
+            "[[model.period]]",
+            f"from = {since.isoformat()}",
+            f"{key} = {price:f}",
+            f"source = {_quoted(source)}",
+            f"checked = {today.isoformat()}",
+        )
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = "".join(
+        character if character.isprintable() and character not in '"\\' else f"\\u{ord(character):04x}"
+        for character in text
+    )
+    return f'"{escaped}"'
+
+
+def coverage_text(comparison: Comparison) -> str:
+    """What share of the billed tokens the ledger saw; empty when the statement tells no tokens by key."""
+    billed = sum(one.billed_tokens for one in comparison.coverage)
+    seen = sum(one.seen_tokens for one in comparison.coverage)
+    if not billed:
+        return ""
+    per = ", ".join(
+        f"{one.key or 'no key'} {100 * one.seen_tokens / one.billed_tokens:.0f}%"
+        for one in comparison.coverage
+        if one.billed_tokens
+    )
+    return f"Coverage: the ledger saw {100 * seen / billed:.1f}% of the billed tokens ({per})."
+
+
+GRAIN_WORDS = {
+    Grain.REQUEST: "request by request",
+    Grain.METER: "by day, model and meter",
+    Grain.MONEY: "by day, model and meter, without tokens",
+    Grain.DAY: "by day and model",
+    Grain.TOTAL: "by total",
+}

@@ -1,0 +1,217 @@
+"""Requests as reconciling compares them: one ledger or several read as one, corrections applied, invoices' own left out."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from heapq import merge
+from typing import Any
+
+from llmledger.core.reconcile_rows import Booked
+from llmledger.core.usage import COLUMN_UNITS, Quantity
+
+_UNITS = tuple(unit.name for unit in COLUMN_UNITS)
+_FACTS = 15
+_SELECT = f"""SELECT x.id, x.request_id, x.provider_request_id, x.started_ms, m.provider, m.model, o.served_model, w.key,
+  t.status, t.usage_quality, x.cost_nanousd, x.components, x.other_usage, x.attempts, o.price_context,
+  {", ".join(f"x.{name}" for name in _UNITS)}
+FROM requests x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
+  JOIN traits t ON t.id = x.trait_id LEFT JOIN outcomes o ON o.id = x.outcome_id
+WHERE t.billing IN ('api', 'unknown') AND t.cost_source NOT IN ('cache', 'not_billed')"""
+_CORRECTIONS = f"""SELECT x.request_id, x.requests, x.cost_nanousd, x.components, x.other_usage,
+  x.effective_ms, m.provider, m.model, w.key, {", ".join(f"x.{name}" for name in _UNITS)}
+FROM adjustments x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
+  JOIN traits t ON t.id = x.trait_id
+WHERE x.kind <> 'reconcile' AND t.billing IN ('api', 'unknown')"""
+_SUMMED = 9
+
+
+class LedgerRows:
+    """The requests of some open ledgers; each request id counts once."""
+
+    def __init__(self, connections: Sequence[sqlite3.Connection]) -> None:
+        self._connections = tuple(connections)
+        self._has_corrections = tuple(
+            connection.execute("SELECT 1 FROM adjustments WHERE kind <> 'reconcile' LIMIT 1").fetchone() is not None
+            for connection in self._connections
+        )
+
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
+        """Every billable request of these providers that started in a range, in order of time."""
+        streams = [self._rows(index, since_ms, until_ms, providers) for index in range(len(self._connections))]
+        if len(streams) == 1:
+            yield from streams[0]
+            return
+        at, ids = -1, set[bytes]()
+        for row in merge(*streams, key=lambda row: row.started_ms):
+            if row.started_ms != at:
+                at, ids = row.started_ms, set()
+            if row.request_id is None or row.request_id not in ids:
+                ids.add(row.request_id or b"")
+                yield row
+
+    def find(self, provider_request_ids: Sequence[str]) -> dict[str, Booked]:
+        """The requests with these ids of the provider; of several with one id, the first that was written."""
+        found: dict[str, Booked] = {}
+        if not provider_request_ids:
+            return found
+        marks = ", ".join("?" * len(provider_request_ids))
+        for index, connection in enumerate(self._connections):
+            query = f"{_SELECT} AND x.provider_request_id IN ({marks}) ORDER BY x.id"
+            plain = [_booked(row, index) for row in connection.execute(query, tuple(provider_request_ids))]
+            for booked in self._corrected_by_id(index, plain):
+                found.setdefault(booked.provider_request_id or "", booked)
+        return found
+
+    def _rows(self, index: int, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
+        connection = self._connections[index]
+        names = sorted(providers)
+        ids = [
+            str(model)
+            for (model,) in connection.execute(
+                f"SELECT id FROM models WHERE provider IN ({', '.join('?' * len(names))})", names
+            )
+        ]
+        where = f"AND x.started_ms >= ? AND x.started_ms < ? AND x.model_id IN ({', '.join(ids)})"
+        cursor = connection.execute(f"{_SELECT} {where} ORDER BY x.started_ms, x.id", (since_ms, until_ms))
+        rows = (_booked(row, index) for row in cursor)
+        if not self._has_corrections[index]:
+            yield from rows
+            return
+        corrections = self._corrections(index, since_ms, until_ms, providers)
+        for row in rows:
+            changed = _apply(row, corrections.pop(row.request_id, []))
+            if changed is not None:
+                yield changed
+        yield from sorted(
+            (one for entries in corrections.values() for one in _alone(entries, index)), key=lambda row: row.started_ms
+        )
+
+    def _corrections(
+        self, index: int, since_ms: int, until_ms: int, providers: frozenset[str]
+    ) -> dict[bytes | None, list[Sequence[Any]]]:
+        query = f"{_CORRECTIONS} AND x.effective_ms >= ? AND x.effective_ms < ?"
+        found: dict[bytes | None, list[Sequence[Any]]] = {}
+        for entry in self._connections[index].execute(query, (since_ms, until_ms)):
+            if entry[6] in providers:
+                found.setdefault(entry[0], []).append(entry)
+        return found
+
+    def _corrected_by_id(self, index: int, rows: list[Booked]) -> Iterable[Booked]:
+        if not self._has_corrections[index]:
+            return rows
+        query = f"{_CORRECTIONS} AND x.request_id = ?"
+        connection = self._connections[index]
+        changed = (_apply(row, connection.execute(query, (row.request_id,)).fetchall()) for row in rows)
+        return [row for row in changed if row is not None]
+
+
+def _booked(row: Sequence[Any], ledger: int) -> Booked:
+    usage: dict[str, Quantity] = {name: count for name, count in zip(_UNITS, row[_FACTS:], strict=True) if count}
+    if row[12]:
+        usage.update(_rare(row[12]))
+    return Booked(
+        row=row[0],
+        ledger=ledger,
+        request_id=row[1],
+        provider_request_id=row[2],
+        started_ms=row[3],
+        provider=row[4],
+        model=row[5],
+        served_model=row[6],
+        key=row[7],
+        status=row[8],
+        quality=row[9],
+        cost_nanousd=row[10],
+        usage=usage,
+        components=_components(row[11]),
+        attempts=row[13],
+        context=json.loads(row[14]) if row[14] else {},
+    )
+
+
+def _rare(text: str) -> dict[str, Quantity]:
+    stored = json.loads(text)
+    return {name: value if isinstance(value, int) else Decimal(value) for name, value in stored.items() if value}
+
+
+def _components(text: str | None) -> dict[str, tuple[Quantity, int]]:
+    if not text:
+        return {}
+    return {
+        code: (count if isinstance(count, int) else Decimal(count), int(nanousd))
+        for code, (count, nanousd) in json.loads(text).items()
+    }
+
+
+def _apply(row: Booked, entries: Sequence[Sequence[Any]]) -> Booked | None:
+    """The row with its corrections; None when they take it away altogether."""
+    if not entries:
+        return row
+    usage, components, cost, requests = dict(row.usage), dict(row.components), row.cost_nanousd or 0, row.requests
+    for entry in entries:
+        requests += entry[1]
+        cost += entry[2]
+        _add_usage(usage, entry)
+        for code, (count, nanousd) in _components(entry[3]).items():
+            before = components.get(code, (0, 0))
+            components[code] = before[0] + count, before[1] + nanousd
+    usage = {name: count for name, count in usage.items() if count}
+    components = {code: part for code, part in components.items() if any(part)}
+    if not (usage or cost or requests or components):
+        return None
+    last = entries[-1]
+    return Booked(
+        row=row.row,
+        ledger=row.ledger,
+        request_id=row.request_id,
+        provider_request_id=row.provider_request_id,
+        started_ms=row.started_ms,
+        provider=row.provider,
+        model=last[7] if last[1] > 0 else row.model,
+        served_model=row.served_model,
+        key=last[8] if last[1] > 0 else row.key,
+        status=row.status,
+        quality=row.quality,
+        cost_nanousd=cost,
+        usage=usage,
+        components=components,
+        requests=requests,
+        attempts=row.attempts,
+        context=row.context,
+    )
+
+
+def _add_usage(usage: dict[str, Quantity], entry: Sequence[Any]) -> None:
+    told: Mapping[str, Quantity] = {
+        **dict(zip(_UNITS, entry[_SUMMED:], strict=True)),
+        **(_rare(entry[4]) if entry[4] else {}),
+    }
+    for name, count in told.items():
+        if count:
+            usage[name] = usage.get(name, 0) + count
+
+
+def _alone(entries: Sequence[Sequence[Any]], ledger: int) -> Iterator[Booked]:
+    """Corrections whose request is not among the rows: pruned, or never a single request."""
+    for entry in entries:
+        usage: dict[str, Quantity] = {}
+        _add_usage(usage, entry)
+        if usage or entry[1] or entry[2]:
+            yield Booked(
+                row=0,
+                ledger=ledger,
+                request_id=None,
+                provider_request_id=None,
+                started_ms=entry[5],
+                provider=entry[6],
+                model=entry[7],
+                served_model=None,
+                key=entry[8],
+                status="completed",
+                quality="exact",
+                cost_nanousd=entry[2],
+                usage=usage,
+                components=_components(entry[3]),
+                requests=entry[1],
+            )

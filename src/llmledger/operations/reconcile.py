@@ -1,0 +1,277 @@
+"""Read statements, compare them with ledgers, and say whether the bill is explained."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, tzinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from llmledger.core.reconcile import Comparison, Terms, compare
+from llmledger.core.reconcile_cells import Block, Canonical
+from llmledger.core.reconcile_digest import Digest
+from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
+from llmledger.core.statement import EXACT, Statement, StatementLine
+from llmledger.core.usage import UNIT_BY_NAME, Usage
+from llmledger.core.window import from_unix_ms
+from llmledger.errors import UsageError
+from llmledger.pricebook import PriceBook
+from llmledger.statements import read, recognise
+from llmledger.statements._contract import Part
+
+Opened = tuple[Statement, list[Part]]
+_DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)\Z")
+_SLUG = re.compile(r"[ .]+")
+_TOKENS = 100_000
+"""A quantity to ask prices with: below every context tier, and a power of ten, so that the unit price is exact."""
+_LONG = 2_000_000
+_PLACES = Decimal("1e-30")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How much may stay unexplained: the larger of an amount and a share of the bill."""
+
+    usd: Decimal = Decimal(1)
+    share: Decimal = Decimal("0.001")
+
+    def of(self, billed: Decimal) -> Decimal:
+        """USD that may stay unexplained of a bill."""
+        return max(self.usd, EXACT.multiply(abs(billed), self.share))
+
+
+def parse_tolerance(text: str) -> Tolerance:
+    """Read `0.50`, `0.50USD` or `1%`. Raises UsageError."""
+    plain = text.strip().removesuffix("USD").removeprefix("$").strip()
+    try:
+        value = Decimal(plain.removesuffix("%"))
+    except ArithmeticError:
+        raise UsageError(f"--tolerance {text!r} is no amount", hint="Write 0.50 or 1%.") from None
+    if not value.is_finite() or value < 0:
+        raise UsageError(f"--tolerance {text!r} is no amount", hint="Write 0.50 or 1%.")
+    if plain.endswith("%"):
+        return Tolerance(usd=Decimal(0), share=value / 100)
+    return Tolerance(usd=value, share=Decimal(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user asked for."""
+
+    provider: str | None = None
+    """The ledger's name of the provider, where the statement's is another."""
+    period: Block | None = None
+    fx: Mapping[str, Decimal] = field(default_factory=dict)
+    """USD for one unit of a currency."""
+    dated_fx: Mapping[str, Mapping[date, Decimal]] = field(default_factory=dict)
+    """Units of a currency for one USD, from a date on."""
+    rules: Mapping[str, Any] | None = None
+    tolerance: Tolerance = Tolerance()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """One statement, compared."""
+
+    statement: Statement
+    comparison: Comparison
+    digest: Digest
+    tolerance: Decimal
+    zone: str
+    currencies: tuple[str, ...] = ()
+    """Currencies without a rate: their money was not compared."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether what stays unexplained is within the tolerance."""
+        return self.comparison.unexplained <= self.tolerance
+
+
+def reconcile_one(
+    group: Sequence[Opened], source: LedgerSource, book: PriceBook, asked: Asked, *, notes: tuple[str, ...] = ()
+) -> Reconciliation:
+    """Compare one or several files of one format, as one statement."""
+    statement = replace(
+        group[0][0],
+        name=" + ".join(statement.name for statement, _ in group),
+        sha256="+".join(sorted(statement.sha256 for statement, _ in group)),
+    )
+    return reconcile_lines(statement, lines_of(group), source, book, asked, notes=notes)
+
+
+def reconcile_lines(
+    statement: Statement,
+    lines: Iterable[StatementLine],
+    source: LedgerSource,
+    book: PriceBook,
+    asked: Asked,
+    *,
+    notes: tuple[str, ...] = (),
+) -> Reconciliation:
+    """Compare the lines of a statement, whatever they were read from."""
+    unit_price, canonical = prices_of(book), names_of(book)
+    money = _Money(asked)
+    digest = Digest(canonical, unit_price)
+    zone = zone_of(statement)
+    terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=asked.period)
+    comparison = compare(_digested(money.priced(_renamed(lines, book, asked)), digest), source, terms)
+    return Reconciliation(
+        statement=statement,
+        comparison=comparison,
+        digest=digest,
+        tolerance=asked.tolerance.of(comparison.billed),
+        zone=str(zone),
+        currencies=tuple(sorted(money.without_rate)),
+        notes=notes,
+    )
+
+
+def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple[list[list[Opened]], list[str]]:
+    """The statements in some files, those of one format together; the same file twice counts once, with a note."""
+    groups: dict[str, list[Opened]] = {}
+    notes: list[str] = []
+    seen: set[str] = set()
+    for path in sorted(files, key=lambda path: (path.name, str(path))):
+        for opened in recognise(path, rules=rules):
+            if opened[0].sha256 in seen:
+                notes.append(f"{path.name} is the same file as one before and counts once")
+                continue
+            seen.add(opened[0].sha256)
+            groups.setdefault(opened[0].format_name, []).append(opened)
+    return [group for _, group in sorted(groups.items())], notes
+
+
+def zone_of(statement: Statement) -> tzinfo:
+    """The zone in which a statement's days are days."""
+    return UTC if statement.format.zone == "UTC" else ZoneInfo(statement.format.zone)
+
+
+def lines_of(group: Sequence[Opened]) -> Iterator[StatementLine]:
+    """The lines of the files of one format; a line that two files both hold counts once. Raises UsageError when they differ."""
+    if len(group) == 1:
+        yield from read(*group[0])
+        return
+    seen: dict[int, tuple[str, str]] = {}
+    for statement, parts in group:
+        mine: set[int] = set()
+        for line in read(statement, parts):
+            identity = hash(
+                (line.since, line.until, line.model, line.meter, line.label, line.key, line.project, line.request_id)
+            )
+            other = seen.get(identity)
+            if other is not None and identity not in mine and other[0] != statement.name:
+                if other[1] == str(line.amount):
+                    continue
+                raise UsageError(
+                    f"{other[0]} and {statement.name} both bill {line.label or line.model} of {line.since:%Y-%m-%d}, and differ",
+                    hint="Give the newer export alone.",
+                )
+            mine.add(identity)
+            seen[identity] = statement.name, str(line.amount)
+            yield line
+
+
+def _renamed(lines: Iterable[StatementLine], book: PriceBook, asked: Asked) -> Iterator[StatementLine]:
+    names: dict[str, str] = {}
+    for line in lines:
+        name = names.get(line.provider)
+        if name is None:
+            name = names[line.provider] = asked.provider or book.canonical(line.provider)
+        yield line if name == line.provider else replace(line, provider=name)
+
+
+def _digested(
+    lines: Iterable[tuple[StatementLine, Decimal | None]], digest: Digest
+) -> Iterator[tuple[StatementLine, Decimal | None]]:
+    for line, usd in lines:
+        digest.add(line, usd)
+        yield line, usd
+
+
+class _Money:
+    """Amounts in USD, by the rates that the user gave; without one they stay unknown."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.without_rate: set[str] = set()
+
+    def priced(self, lines: Iterable[StatementLine]) -> Iterator[tuple[StatementLine, Decimal | None]]:
+        for line in lines:
+            yield line, line.amount if line.currency == "USD" else self._converted(line)
+
+    def _converted(self, line: StatementLine) -> Decimal | None:
+        if line.amount is None:
+            return None
+        rate = self._asked.fx.get(line.currency)
+        if rate is not None:
+            return EXACT.multiply(line.amount, rate)
+        dated = self._asked.dated_fx.get(line.currency, {})
+        past = [since for since in dated if since <= line.since.date()]
+        if not past:
+            self.without_rate.add(line.currency)
+            return None
+        return EXACT.quantize(EXACT.divide(line.amount, dated[max(past)]), _PLACES)
+
+
+def names_of(book: PriceBook) -> Canonical:
+    """One name for all spellings of a model: the table's id; else the name in lower case, dashed, without its date."""
+    known: dict[tuple[str, str], str] = {}
+
+    def canonical(provider: str, model: str) -> str:
+        found = known.get((provider, model))
+        if found is None:
+            slug = _SLUG.sub("-", model.casefold())
+            resolved = (_own_id(book, provider, name) for name in (model, slug, model.casefold()))
+            found = next(filter(None, resolved), None) or _DATED.sub("", slug)
+            known[provider, model] = found
+        return found
+
+    return canonical
+
+
+def _own_id(book: PriceBook, provider: str, model: str) -> str | None:
+    """The table's id of a model that it knows by itself; not the entry that stands for all others."""
+    entry = book.entry(provider, model)
+    return None if entry is None or entry.any else entry.id
+
+
+def prices_of(book: PriceBook) -> UnitPrice:
+    """Unit prices of the table: exact USD per unit, at the standard context size or that of long prompts."""
+    known: dict[tuple[object, ...], Decimal | None] = {}
+
+    def unit_price(provider: str, model: str, meter: str, at_ms: int, context: Mapping[str, str]) -> Decimal | None:
+        key = (provider, model, meter, at_ms // 3_600_000, tuple(sorted(context.items())))
+        if key not in known:
+            known[key] = _asked_price(book, key[:3], at_ms, dict(context))
+        return known[key]
+
+    return unit_price
+
+
+def _asked_price(book: PriceBook, what: tuple[str, str, str], at_ms: int, context: dict[str, str]) -> Decimal | None:
+    provider, model, meter = what
+    padding = _LONG if context.pop("context_window", None) == "long" else 0
+    at = from_unix_ms(at_ms)
+
+    def cost(usage: Usage) -> int | None:
+        return book.price(provider, model, usage, at=at, context=context).nanousd
+
+    whole = cost(_usage(meter, padding))
+    pad = cost(Usage(input_tokens=padding)) if padding else 0
+    if whole is None or pad is None:
+        return None
+    return Decimal(whole - pad) / _TOKENS / 10**9
+
+
+def _usage(meter: str, padding: int) -> Usage:
+    counts: dict[str, int] = {}
+    at: str | None = meter
+    while at is not None:
+        counts[at] = _TOKENS
+        at = UNIT_BY_NAME[at].parent
+    if padding:
+        counts["input_tokens"] = counts.get("input_tokens", 0) + padding
+    return Usage(**counts)
