@@ -20,6 +20,10 @@ MAIN = ("input", "output")
 ROUNDING = 1000
 """Prices that differ by less than this part of them are one price, rounded on the way (0.15001 and 0.15)."""
 
+BETTER: Mapping[str, tuple[str, ...]] = {"perplexity": ("per_1k_requests",)}
+"""Where the broad list knows better: Perplexity's fee depends on the size of the search context, and the other list has
+only the highest."""
+
 FINE_TUNE = "ft:"
 """Begins the name of a tuned model, which goes on with its owner: the base's name with a colon is a prefix of it."""
 
@@ -96,6 +100,12 @@ def _reach(table: dict[str, Any]) -> None:
             del holder["tier"]
 
 
+def _drop(table: dict[str, Any], key: str) -> None:
+    """Forget a fee that the dated list knows under another unit: deep research is billed by the search."""
+    table.pop(key, None)
+    table["mode"] = [mode for mode in table.get("mode", ()) if key not in mode]
+
+
 def _in_force(known: Mapping[str, Any], day: date) -> dict[str, Any]:
     """The period that holds on a day: some lists know next year's prices."""
     begun = [period for period in known["period"] if not isinstance(period.get("from"), date) or period["from"] <= day]
@@ -113,6 +123,12 @@ def _compare(known: dict[str, Any], one: LitellmModel, version: str, day: date) 
     if not _agree(period, one.table):
         _note(period, one, version, MAIN)
         return
+    for key in BETTER.get(one.provider, ()):
+        if key not in period:
+            _drop(one.table, key)
+        elif key in one.table:
+            period[key] = one.table[key]
+            period["source"] = f"{period['source']}; {version} for {key}"
     differing = [key for key in _parts(one.table) if key in period and not _same(period[key], one.table[key])]
     if differing:
         _note(period, one, version, differing)

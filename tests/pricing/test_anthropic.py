@@ -8,7 +8,10 @@ from llmledger.core.cost import Cost
 
 
 def test_sonnet_with_both_cache_lifetimes(cost_of: Callable[..., Cost]) -> None:
-    """$3 in, $0.30 read, $3.75 and $6 written, $15 out: 500 x 3000 + 1000 x 300 + 600 x 3750 + 400 x 6000 + 100 x 15000."""
+    """$3 in, $0.30 read, $3.75 and $6 written, $15 out.
+
+    500 x 3000 + 1000 x 300 + 600 x 3750 + 400 x 6000 + 100 x 15000.
+    """
     cost = cost_of(
         "anthropic/claude-sonnet-4-5",
         input_tokens=2500,
