@@ -167,6 +167,15 @@ def test_a_path_without_installers_still_finds_the_pip_of_this_python() -> None:
     assert [one.name for one in installers({"PATH": "/nowhere"})] in (["pip"], [])
 
 
+def test_the_data_folder_around_the_models_is_private(tmp_path: Path, sizes: list[int]) -> None:
+    """The first `run` fetches its model before there is a ledger; what it makes must suit the ledger too."""
+    folder = tmp_path / "data" / "models"
+
+    pull_stream([CONTENT], folder, "tiny", expected_sha256=TINY.sha256, on_progress=sizes.append)
+
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_stream_with_the_right_hash_is_kept(tmp_path: Path, sizes: list[int]) -> None:
     """From an address, piece by piece."""
     model = pull_stream(

@@ -71,7 +71,7 @@ def pull_stream(
     chunks: Iterable[bytes], folder: Path, name: str, *, expected_sha256: str, on_progress: Progress
 ) -> LocalModel:
     """Keep a model that comes as bytes if its hash is as expected, else raise InputFileError and keep nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     part = folder / f"{name}{SUFFIX}.part"
     digest, size = sha256(), 0
     try:
@@ -91,7 +91,7 @@ def pull_stream(
 def link_file(path: Path, folder: Path, name: str) -> LocalModel:
     """Give a model file of the user's a name here; the file stays where it is. Raises InputFileError for no GGUF."""
     require_gguf(path)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     place = folder / f"{name}{SUFFIX}"
     with suppress(FileNotFoundError):
         place.unlink()
@@ -189,9 +189,15 @@ def _size(folder: Path) -> int:
 
 def _keep(file: Path, folder: Path, name: str) -> LocalModel:
     """Move a checked file to its place in one step, so that no half of a model is ever found there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     place = folder / f"{name}{SUFFIX}"
     near = folder / f"{name}{SUFFIX}.new"
     shutil.move(file, near)
     near.replace(place)
     return LocalModel(name=name, path=place, size_bytes=place.stat().st_size)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the models; the user's data folder around it is private, as the ledger beside it will be."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
