@@ -150,8 +150,7 @@ def check_tools(world: Surroundings) -> Iterator[Finding]:
 
 def check_ledger(world: Surroundings) -> Iterator[Finding]:
     """The ledger opens, only its owner can read it, and it is as durable as this system allows."""
-    from llmledger.keys import is_private
-    from llmledger.ledger import open_reader
+    from llmledger.ledger.health import examine
 
     path = world.ledger_path()
     if not path.exists():
@@ -159,15 +158,8 @@ def check_ledger(world: Surroundings) -> Iterator[Finding]:
             Level.NOTE, "ledger", f"none yet at {shown_path(world, path)}", "The first run or import makes it."
         )
         return
-    with open_reader(path) as reader:
-        running = sum(1 for _ in reader.running())
-        yield Finding(
-            Level.FINE, "ledger", f"{shown_path(world, path)}, home zone {reader.home_zone}, {running} running"
-        )
-    for place in (path, path.parent):
-        if not is_private(place):
-            todo = f"chmod {'700' if place.is_dir() else '600'} {place}"
-            yield Finding(Level.PROBLEM, "ledger", f"{place} can be read by others", todo)
+    for finding in examine(path):
+        yield Finding(Level(finding.level.value), "ledger", finding.text, finding.todo)
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (
