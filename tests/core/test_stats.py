@@ -17,13 +17,13 @@ def sketch_of(values: list[int]) -> Sketch:
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60), st.integers(1, 100))
 def test_a_percentile_is_the_nearest_rank_within_the_stated_error(values: list[int], percent: int) -> None:
-    """The smallest value that at least so many percent do not exceed; exact below 256 ms."""
+    """The smallest value that at least so many percent do not exceed; exact below 128 ms."""
     true = sorted(values)[nearest_rank(len(values), percent) - 1]
 
     found = sketch_of(values).percentile(percent)
 
     assert found is not None
-    assert abs(found - true) <= (true * RELATIVE_ERROR if true >= 256 else 0)
+    assert abs(found - true) <= (true * RELATIVE_ERROR if true >= 128 else 0)
 
 
 @given(DURATIONS, DURATIONS)
@@ -40,7 +40,9 @@ def test_a_sketch_survives_storage(values: list[int]) -> None:
     """Packed and unpacked it is the same; its sum stays exact."""
     sketch = sketch_of(values)
 
-    assert Sketch.from_bytes(sketch.to_bytes()) == sketch
+    stored = Sketch()
+    stored.add_bytes(sketch.to_bytes())
+    assert stored == sketch
     assert sketch.total == sum(values)
 
 

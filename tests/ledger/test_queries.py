@@ -1,99 +1,24 @@
 """Sums that add up: over every dimension, in every zone, and as a slow second implementation has them."""
 
-import sqlite3
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.histories import HISTORIES, ZONES, History, by_key, sums_of, without_zeros, written
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
-from tests.support.slow_report import Entry, slow_sums
+from tests.support.slow_report import slow_sums
 
 from llmledger.core.period import Clock, parse_period
-from llmledger.core.report import COST, NUMBERS, RECONCILED, Answer, Cell, Question
+from llmledger.core.report import COST, Question
 from llmledger.core.selection import DIMENSIONS, Selection
 from llmledger.core.window import Window
 from llmledger.ledger.queries import aggregate
 
-ZONES = (
-    "UTC",
-    "Asia/Kolkata",
-    "America/New_York",
-    "Pacific/Chatham",
-    "Asia/Tokyo",
-    "America/Los_Angeles",
-    "Australia/Lord_Howe",
-)
-NEW_YORK_AUTUMN = int(datetime(2026, 11, 1, 5, tzinfo=UTC).timestamp() * 1000)
-"""The night in which New York's clocks go back; the days around it also have Chatham's and Lord Howe's changes near."""
-FACTS = st.builds(
-    Fact,
-    started_ms=st.integers(-40 * 86_400_000, 40 * 86_400_000).map(lambda away: NEW_YORK_AUTUMN + away),
-    provider=st.sampled_from(["openai", "anthropic"]),
-    model=st.sampled_from(["a", "b/c"]),
-    user=st.sampled_from([None, "ada", "bob"]),
-    project=st.sampled_from([None, "web"]),
-    session=st.sampled_from([None, "s1", "s2"]),
-    branch=st.sampled_from([None, "main"]),
-    tags=st.sampled_from([{}, {"env": "prod"}, {"env": "dev", "x": "1"}]),
-    source=st.sampled_from(["run", "import:llm"]),
-    status=st.sampled_from(["completed", "failed", "cancelled", "interrupted"]),
-    billing=st.sampled_from(["api", "subscription", "local"]),
-    usage_quality=st.sampled_from(["exact", "estimated", "missing"]),
-    cost=st.one_of(st.none(), st.integers(0, 10**12)),
-    latency_ms=st.one_of(st.none(), st.integers(0, 100_000)),
-    usage=st.fixed_dictionaries(
-        {}, optional={"input_tokens": st.integers(0, 10**6), "output_tokens": st.integers(0, 9)}
-    ),
-)
-CHANGES = st.sampled_from(["none", "none", "duplicate", "reprice", "assign", "reconcile"])
-HISTORIES = st.lists(st.tuples(FACTS, CHANGES, FACTS), max_size=12)
-
-
-def written(history: list[tuple[Fact, str, Fact]]) -> tuple[sqlite3.Connection, list[Entry]]:
-    """A ledger with these facts and changes, and what counts in it."""
-    connection = blank_ledger()
-    rows, entries = LedgerRows(connection), []
-    for fact, change, other in history:
-        identity = rows.add(fact)
-        entries.append(Entry(fact))
-        if change == "duplicate":
-            rows.adjust(identity, fact, -1, "duplicate")
-            entries.append(Entry(fact, -1))
-        elif change == "assign":
-            moved = Fact(**{**vars(fact), "user": other.user, "project": other.project})
-            rows.move(identity, fact, moved, "assign")
-            entries += [Entry(fact, -1), Entry(moved)]
-        elif change in {"reprice", "reconcile"} and fact.cost is not None:
-            rows.adjust(identity, fact, 1, change, cost=17)
-            entries.append(Entry(fact, 1, 17, change))
-    return connection, entries
-
-
-def sums_of(cell: Cell) -> dict[str, int]:
-    """A cell's sums by name, zeros left out; plan value apart from cost."""
-    both = [a + b for a, b in zip(cell.tally.spent, cell.tally.plan, strict=True)]
-    sums = dict(zip(NUMBERS, both, strict=True))
-    for name, place in (("cost", COST), ("reconciled", RECONCILED)):
-        sums[name] = cell.tally.spent[place]
-        sums[f"plan_{name}"] = cell.tally.plan[place]
-    return {name: number for name, number in sums.items() if number}
-
-
-def by_key(answer: Answer) -> dict[tuple[str | None, ...], dict[str, int]]:
-    """An answer as plain sums by key."""
-    return {cell.key: sums_of(cell) for cell in answer.cells}
-
-
-def without_zeros(groups: dict[tuple[str | None, ...], dict[str, int]]) -> dict[tuple[str | None, ...], dict[str, int]]:
-    return {key: {name: number for name, number in sums.items() if number} for key, sums in groups.items()}
-
 
 @given(HISTORIES, st.lists(st.sampled_from([*DIMENSIONS, "tag:env"]), max_size=3, unique=True), st.sampled_from(ZONES))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_reports_agree_with_a_slow_second_implementation(
-    history: list[tuple[Fact, str, Fact]], by: list[str], zone: str
-) -> None:
+def test_reports_agree_with_a_slow_second_implementation(history: History, by: list[str], zone: str) -> None:
     """Any grouping in any zone, with corrections of every kind."""
     connection, entries = written(history)
 
@@ -104,9 +29,7 @@ def test_reports_agree_with_a_slow_second_implementation(
 
 @given(HISTORIES, st.sampled_from([*DIMENSIONS, "tag:env"]), st.sampled_from(ZONES))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_sum_over_any_single_valued_dimension_is_the_total(
-    history: list[tuple[Fact, str, Fact]], dimension: str, zone: str
-) -> None:
+def test_the_sum_over_any_single_valued_dimension_is_the_total(history: History, dimension: str, zone: str) -> None:
     """litellm#21894, litellm#32581: rows of a grouping never add up to more or less than the total."""
     connection, _ = written(history)
     window = Window(zone=zone)
@@ -123,7 +46,7 @@ def test_the_sum_over_any_single_valued_dimension_is_the_total(
 
 @given(HISTORIES, st.sampled_from(ZONES), st.sampled_from(["2026-11-01", "2026-10-25", "2026-10-04"]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_days_of_a_range_add_up_to_the_range(history: list[tuple[Fact, str, Fact]], zone: str, middle: str) -> None:
+def test_the_days_of_a_range_add_up_to_the_range(history: History, zone: str, middle: str) -> None:
     """litellm#27780, litellm#29568: single-day reports sum to the range, on days of 23 and 25 hours too."""
     connection, _ = written(history)
     clock = Clock(datetime(2026, 12, 1, tzinfo=UTC), zone)

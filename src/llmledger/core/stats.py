@@ -1,13 +1,14 @@
 """Statistics of response times: nearest-rank percentiles, and a sketch of them that merges.
 
-A sketch keeps eight significant bits of each value: exact below 256 ms, within 0.4 % above. Rows and roll-ups are read
+A sketch keeps seven significant bits of each value: exact below 128 ms, within 0.8 % above. Rows and roll-ups are read
 through the same sketch, so a percentile does not change when its rows are pruned.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-SIGNIFICANT_BITS = 8
+SIGNIFICANT_BITS = 7
 RELATIVE_ERROR = 2.0**-SIGNIFICANT_BITS
 """How far a percentile may lie from the true one, as a part of it."""
 
@@ -82,43 +83,14 @@ class Sketch:
         return None if count == 0 else (2 * self.total + count) // (2 * count)
 
     def to_bytes(self) -> bytes:
-        """Pack for storage: the sum, then cells as gaps with their counts."""
-        packed = bytearray(_varint(self.total))
-        last = 0
-        for cell in sorted(self.cells):
-            packed += _varint(cell - last)
-            packed += _varint(self.cells[cell])
-            last = cell
-        return bytes(packed)
+        """Pack for storage: the sum in 8 bytes, then each cell and its count in 4 bytes, little-endian."""
+        flat = [number for cell in sorted(self.cells.items()) for number in cell]
+        return struct.pack(f"<Q{len(flat)}I", self.total, *flat)
 
-    @classmethod
-    def from_bytes(cls, packed: bytes) -> "Sketch":
-        """Unpack what `to_bytes` wrote."""
-        numbers = _unpack_varints(packed)
-        cells: dict[int, int] = {}
-        cell = 0
-        for gap, count in zip(numbers[1::2], numbers[2::2], strict=True):
-            cell += gap
-            cells[cell] = count
-        return cls(numbers[0], cells)
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _unpack_varints(packed: bytes) -> list[int]:
-    numbers: list[int] = []
-    number = shift = 0
-    for byte in packed:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            numbers.append(number)
-            number = shift = 0
-    return numbers
+    def add_bytes(self, packed: bytes) -> None:
+        """Merge what `to_bytes` wrote; quick enough for the thousands of days and models of a long report."""
+        total, *flat = struct.unpack(f"<Q{(len(packed) - 8) // 4}I", packed)
+        self.total += total
+        cells = self.cells
+        for cell, count in zip(flat[::2], flat[1::2], strict=True):
+            cells[cell] = cells.get(cell, 0) + count

@@ -2,65 +2,61 @@
 
 Groups are formed over the ids of the small dictionary tables and over whole hours or days of the zone's clock, and
 named afterwards, so that the database touches few columns and Python few groups. A reconcile adjustment corrects what
-was charged, never a count or a cost.
+was charged, never a count or a cost. What the roll-ups do not hold yet is added from the rows, in the same snapshot.
 """
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeAlias
 
-from llmledger.core.report import COUNTS, Answer, Question, Tally
+from llmledger.core.report import Answer, Gap, Question, Tally
 from llmledger.core.selection import ALL_TAGS
-from llmledger.core.usage import COLUMN_UNITS
-from llmledger.core.window import Stretch, stretches
-from llmledger.ledger.queries_filter import (
-    NET_UNPRICED,
-    Allowed,
-    Conditions,
-    Dictionaries,
-    allowed_ids,
-    read_dictionaries,
-    session_conditions,
-)
-from llmledger.ledger.queries_shape import Groups, Shape, needs_attributions, shape_of, time_conditions
+from llmledger.core.stats import Sketch
+from llmledger.core.window import DAY_MS, Stretch, stretches, unix_ms
+from llmledger.ledger.queries_cube import add_days, add_sketches, add_slots
+from llmledger.ledger.queries_plan import From, Piece, Plan, Span, has_sketches, make_plan, read_facts
+from llmledger.ledger.queries_reading import Reading, start_reading
+from llmledger.ledger.queries_rows import add_adjustments, add_latencies, add_rows
+from llmledger.ledger.queries_shape import Groups, shape_of
+from llmledger.ledger.rollups import HOUR
 
 Connection: TypeAlias = sqlite3.Connection
 """For those above the ledger, who may hold a connection and never use it themselves."""
 
-UNIT_COLUMNS = tuple(unit.name for unit in COLUMN_UNITS)
-
-_ROW_SUMS = ", ".join(
-    [
-        "count(*)",
-        "sum(r.cost_nanousd IS NULL)",
-        "sum(r.input_tokens IS NULL AND r.output_tokens IS NULL)",
-        *(f"COALESCE(sum(r.{name}), 0)" for name in UNIT_COLUMNS),
-        "COALESCE(sum(r.cost_nanousd), 0)",
-    ]
-)
-_ADJUSTMENT_SUMS = ", ".join(f"sum(a.{name})" for name in (*COUNTS, *UNIT_COLUMNS, "cost_nanousd"))
-_ADJUSTED_ROW = "JOIN seen k ON k.key = a.request_id JOIN requests r ON r.id = k.row"
-"""From a correction to the row it corrects, while that is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One question being answered from one ledger."""
-
-    connection: sqlite3.Connection
-    shape: Shape
-    dictionaries: Dictionaries
-    allowed: Allowed
-    groups: Groups
+MANY_ROWS = 200_000
+"""Response times that no sketch holds are worked out from up to so many rows; beyond, they would take seconds."""
 
 
 def aggregate(connection: sqlite3.Connection, question: Question) -> Answer:
-    """Answer a question from the rows of a ledger and the adjustments to them."""
-    cells = _read(connection, question)
-    overlapping = ALL_TAGS in question.by
-    totals = _read(connection, replace(question, by=())) if overlapping else _summed(cells, question)
-    return Answer(cells=cells.cells(), totals=totals.cells(), price_version=newest_price_version(connection))
+    """Answer a question from the roll-ups of a ledger, its rows and the adjustments to them."""
+    with _snapshot(connection):
+        groups, plan, has_latencies = _read(connection, question)
+        if ALL_TAGS in question.by:
+            totals = _read(connection, replace(question, by=()))[0]
+        else:
+            totals = _summed(groups, question)
+        return Answer(
+            cells=groups.cells(),
+            totals=totals.cells(),
+            gaps=tuple(_counted(connection, plan.gaps)),
+            price_version=newest_price_version(connection),
+            has_latencies=has_latencies,
+        )
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read everything as of one moment: a roll-up that is caught up meanwhile must not count twice."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
 
 
 def newest_price_version(connection: sqlite3.Connection) -> str | None:
@@ -77,107 +73,105 @@ def _summed(groups: Groups, question: Question) -> Groups:
     return total
 
 
-def _read(connection: sqlite3.Connection, question: Question) -> Groups:
-    shape = shape_of(question)
-    dictionaries = read_dictionaries(connection, attributions=needs_attributions(question))
-    groups = Groups(shape, dictionaries)
-    reading = Reading(connection, shape, dictionaries, allowed_ids(question.selection, dictionaries), groups)
-    since_ms, until_ms = question.window.since_ms, question.window.until_ms
-    for stretch in _stretches(reading, since_ms, until_ms):
-        add_rows(reading, stretch)
-        add_adjustments(reading, stretch)
-        if question.latencies:
-            add_latencies(reading, stretch)
-    return groups
+def _read(connection: sqlite3.Connection, question: Question) -> tuple[Groups, Plan, bool]:
+    reading = start_reading(connection, question, read_facts(connection))
+    plan = make_plan(reading.shape, _span(connection, question), reading.facts)
+    for piece in plan.pieces:
+        _add(reading, piece)
+    has_latencies = question.latencies and _add_latencies(reading, plan)
+    return reading.groups, plan, has_latencies
 
 
-def _stretches(reading: Reading, since_ms: int | None, until_ms: int | None) -> Iterator[Stretch]:
-    """The parts of a range within which plain division finds the days; the whole of it when time is not asked for."""
-    first, after = data_bounds(reading.connection)
-    low = first if since_ms is None else max(since_ms, first)
-    high = after if until_ms is None else min(until_ms, after)
-    if low >= high:
-        return
-    if reading.shape.slot is None:
-        yield Stretch(low, high, 0)
-        return
-    yield from stretches(low, high, reading.shape.tz)
+def _span(connection: sqlite3.Connection, question: Question) -> Span:
+    """The part of the question's range in which there is anything."""
+    first, after = data_bounds(connection)
+    since, until = question.window.since_ms, question.window.until_ms
+    return Span(
+        first if since is None else max(since, first),
+        after if until is None else min(until, after),
+        is_open_below=since is None or since <= first,
+        is_open_above=until is None or until >= after,
+    )
 
 
 def data_bounds(connection: sqlite3.Connection) -> tuple[int, int]:
     """The range of all times in the ledger, half-open; empty when it holds nothing."""
-    first, last = connection.execute(
+    first, after = connection.execute(
         "SELECT min(low), max(high) FROM ("
-        "SELECT (SELECT min(started_ms) FROM requests) low, (SELECT max(started_ms) FROM requests) high "
-        "UNION ALL SELECT (SELECT min(effective_ms) FROM adjustments), (SELECT max(effective_ms) FROM adjustments))"
+        "SELECT (SELECT min(started_ms) FROM requests) low, (SELECT max(started_ms) + 1 FROM requests) high "
+        "UNION ALL SELECT (SELECT min(effective_ms) FROM adjustments), (SELECT max(effective_ms) + 1 FROM adjustments) "
+        f"UNION ALL SELECT (SELECT min(day) * {DAY_MS} FROM rollup_days WHERE zone = 0 AND {_PRUNED}), "
+        f"(SELECT (max(day) + 1) * {DAY_MS} FROM rollup_days WHERE zone = 0 AND {_PRUNED}))"
     ).fetchone()
-    return (0, 0) if first is None else (first, last + 1)
+    return (0, 0) if first is None else (int(first), int(after))
 
 
-def add_rows(reading: Reading, stretch: Stretch) -> None:
-    """Add the requests that started in a range."""
-    columns, params = reading.shape.columns("r", "started_ms", stretch)
-    conditions = _conditions(reading, stretch, "r.", "r.started_ms")
-    sql = (
-        f"SELECT {', '.join(columns)}, {_ROW_SUMS} FROM requests r {reading.shape.session_join('r')} {conditions.sql} "
-        f"GROUP BY {_positions(columns)}"
-    )
-    width = len(columns)
-    for row in reading.connection.execute(sql, [*params, *conditions.params]):
-        count, unpriced, untold, *rest = row[width:]
-        trait = reading.dictionaries.traits[row[3]]
-        failed = count if trait.is_failed else 0
-        estimated = count if trait.is_estimated else 0
-        tally = reading.groups.tally(row[:width], stretch.offset_ms)
-        tally.add(
-            (count, failed, unpriced, estimated, untold, *rest, 0),
-            is_plan=trait.is_plan,
-            is_estimated=trait.is_estimated,
-        )
+_PRUNED = "EXISTS (SELECT 1 FROM prunings)"
+"""Only then can the roll-ups reach further than the rows."""
 
 
-def add_adjustments(reading: Reading, stretch: Stretch) -> None:
-    """Add the corrections that count in a range; those by invoices only to what was charged."""
-    columns, params = reading.shape.columns("a", "effective_ms", stretch)
-    conditions = _conditions(reading, stretch, "a.", "a.effective_ms")
-    join = _ADJUSTED_ROW if reading.shape.question.selection.unpriced else ""
-    sql = (
-        f"SELECT {', '.join(columns)}, a.kind = 'reconcile', {_ADJUSTMENT_SUMS} FROM adjustments a {join} "
-        f"{reading.shape.session_join('a')} {conditions.sql} GROUP BY {_positions(columns)}, a.kind = 'reconcile'"
-    )
-    width = len(columns)
-    for row in reading.connection.execute(sql, [*params, *conditions.params]):
-        trait = reading.dictionaries.traits[row[3]]
-        is_reconcile, *sums = row[width:]
-        numbers = [0] * len(sums) + [sums[-1]] if is_reconcile else [*sums, 0]
-        tally = reading.groups.tally(row[:width], stretch.offset_ms)
-        tally.add(numbers, is_plan=trait.is_plan, is_estimated=trait.is_estimated)
+def _add(reading: Reading, piece: Piece) -> None:
+    above = reading.facts.marks
+    if piece.source is From.ROWS:
+        for stretch in _stretches(reading, piece):
+            add_rows(reading, stretch)
+            add_adjustments(reading, stretch)
+        return
+    if piece.source is From.DAYS:
+        add_days(reading, piece)
+    else:
+        add_slots(reading, piece)
+    for stretch in _stretches(reading, piece):
+        add_rows(reading, stretch, above=above.request)
+        add_adjustments(reading, stretch, above=above.adjustment)
 
 
-def add_latencies(reading: Reading, stretch: Stretch) -> None:
-    """Count the response times of the requests that started in a range."""
-    columns, params = reading.shape.columns("r", "started_ms", stretch)
-    for column in ("latency_ms", "first_token_ms"):
-        conditions = _conditions(reading, stretch, "r.", "r.started_ms")
-        conditions.add(f"r.{column} >= 0")
-        sql = (
-            f"SELECT {', '.join(columns)}, r.{column}, count(*) FROM requests r {reading.shape.session_join('r')} "
-            f"{conditions.sql} GROUP BY {_positions(columns)}, r.{column}"
-        )
-        for *ids, value, count in reading.connection.execute(sql, [*params, *conditions.params]):
-            tally = reading.groups.tally(ids, stretch.offset_ms)
-            (tally.latency if column == "latency_ms" else tally.first_token).add(value, count)
+def _stretches(reading: Reading, piece: Piece) -> Iterator[Stretch]:
+    """The parts of a piece within which plain division finds the days; the whole of it when time is not asked for."""
+    if reading.shape.slot is None:
+        yield Stretch(piece.since_ms, piece.until_ms, 0)
+    else:
+        yield from stretches(piece.since_ms, piece.until_ms, reading.shape.tz)
 
 
-def _conditions(reading: Reading, stretch: Stretch, alias: str, time: str) -> Conditions:
-    conditions = Conditions()
-    time_conditions(conditions, time, stretch.since_ms, stretch.until_ms)
-    reading.allowed.apply(conditions, alias)
-    session_conditions(conditions, reading.shape.question.selection)
-    if reading.shape.question.selection.unpriced:
-        conditions.add(NET_UNPRICED)
-    return conditions
+def _add_latencies(reading: Reading, plan: Plan) -> bool:
+    """Add the response times from sketches and rows; none at all when a part of them cannot be told."""
+    sketched = [piece for piece in plan.pieces if piece.source is From.DAYS and has_sketches(reading.question)]
+    rest = [piece for piece in plan.pieces if piece not in sketched]
+    if not all(_has_few_rows(reading, piece) for piece in rest):
+        for tally in reading.groups.found.values():
+            tally.latency, tally.first_token = Sketch(), Sketch()
+        return False
+    for piece in plan.pieces:
+        above = reading.facts.marks.request if piece in sketched else 0
+        if piece in sketched:
+            add_sketches(reading, piece)
+        for stretch in _stretches(reading, piece):
+            add_latencies(reading, stretch, above=above)
+    return True
 
 
-def _positions(columns: list[str]) -> str:
-    return ", ".join(str(position) for position in range(1, len(columns) + 1))
+def _has_few_rows(reading: Reading, piece: Piece) -> bool:
+    """Whether the rows of a piece are all there, and not too many to look at."""
+    if piece.since_ms < reading.facts.detail_ms:
+        return False
+    found = reading.connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM requests WHERE started_ms >= ? AND started_ms < ? LIMIT ?)",
+        (piece.since_ms, piece.until_ms, MANY_ROWS + 1),
+    ).fetchone()
+    return int(found[0]) <= MANY_ROWS
+
+
+def _counted(connection: sqlite3.Connection, gaps: tuple[Gap, ...]) -> Iterator[Gap]:
+    """The gaps in which there is anything, with the number of requests in the hours (or else days) they touch."""
+    for gap in gaps:
+        for grain in (HOUR, 24 * HOUR):
+            size = grain * 1000
+            requests = connection.execute(
+                "SELECT COALESCE(sum(requests), 0), count(*) FROM rollup_quarters "
+                "WHERE grain = ? AND slot >= ? AND slot < ?",
+                (grain, unix_ms(gap.since) // size, -(-unix_ms(gap.until) // size)),
+            ).fetchone()
+            if requests[1]:
+                yield replace(gap, requests=requests[0])
+                break

@@ -11,6 +11,7 @@ from llmledger.core.cost import CostSource
 from llmledger.core.request import UsageQuality
 from llmledger.core.selection import (
     ATTRIBUTION_DIMENSIONS,
+    BILLINGS,
     MODEL_DIMENSIONS,
     TRAIT_DIMENSIONS,
     Selection,
@@ -35,6 +36,14 @@ class Trait:
     is_plan: bool
 
 
+BILLING_IDS = {billing: -1 - place for place, billing in enumerate(BILLINGS)}
+"""Ids below zero stand for all traits of one billing: the sums by model know no other trait."""
+BILLING_TRAITS = {
+    number: Trait({"billing": billing}, is_failed=False, is_estimated=False, is_plan=billing == "subscription")
+    for billing, number in BILLING_IDS.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Dictionaries:
     """The distinct models, attributions and traits of a ledger, by id."""
@@ -50,7 +59,7 @@ class Dictionaries:
             return provider if dimension == "provider" else model_text(provider, model)
         if dimension in ATTRIBUTION_DIMENSIONS:
             return self.attributions[ids[1]][dimension]
-        return self.traits[ids[2]].values[dimension]
+        return (BILLING_TRAITS if ids[2] < 0 else self.traits)[ids[2]].values[dimension]
 
 
 def model_text(provider: str, model: str) -> str:

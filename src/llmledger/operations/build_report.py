@@ -8,6 +8,7 @@ from llmledger.core.report import UNPRICED, Answer, Question, Report
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.ledger.queries import Connection, aggregate
+from llmledger.ledger.rollups_upkeep import keep_up
 from llmledger.reports.usage import Look, check_sort, compose
 
 
@@ -39,6 +40,7 @@ class ReportRequest:
 def build_report(source: Source, request: ReportRequest, *, now: datetime) -> Report:
     """Answer one report from a ledger. Raises UsageError for an unknown order, or for comparing an open range."""
     check_sort(request.look.sort, request.by)
+    keep_up(source.connection, source.home_zone)
     epochs = () if request.look.rates is None else request.look.rates.days
     question = Question(
         window=request.window,
