@@ -33,7 +33,7 @@ def killed_after(process: subprocess.Popen[str], lines: int, spins: int) -> list
 
 
 def check_promises(path: Path, said: list[str]) -> None:
-    """Whatever was said to be begun has one row, whatever was said to be finished is completed, nothing is in flight."""
+    """What was said to be begun has one row, what was said to be finished is completed, nothing is in flight."""
     open_ledger(path, now=lambda: NOON).close()
     with open_reader(path) as reader:
         found = dict(

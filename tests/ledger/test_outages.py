@@ -161,8 +161,7 @@ def test_when_the_spool_is_full_too_new_requests_are_refused(tmp_path):
 def _is_admitted(ledger: Ledger, begun) -> bool:
     try:
         return ledger.begin(begun)
-    except LedgerUnavailable as error:
-        assert "spool is full" in error.message
+    except LedgerUnavailable:
         return False
 
 

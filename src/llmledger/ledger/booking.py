@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ from llmledger.core.adjustment import (
     standing_of,
 )
 from llmledger.core.request import Begun, Finished, Status, id_text
+from llmledger.ledger.bulk import PlainRow, insert_plain
 from llmledger.ledger.codec import from_json, to_json
 from llmledger.ledger.dictionaries import Dictionaries, digest_of
 from llmledger.ledger.rows import (
@@ -109,6 +110,13 @@ class Books:
         self._insert(finished)
         self._cancel_worse(finished)
         return Booked.ADDED
+
+    def finish_plain(self, rows: Sequence[PlainRow]) -> list[Booked]:
+        """Write many rows of one import: those that nobody has seen at once, the others as `finish` does."""
+        if rows and self._known_ranks() - {witness.rank(rows[0].heading.template.begun.source)}:
+            return [self.finish(row.whole()) for row in rows]
+        others, added = insert_plain(self.connection, self._ids, rows)
+        return [Booked.ADDED] * added + [self.finish(row.whole()) for row in others]
 
     def adjust(self, entries: tuple[Adjustment, ...]) -> bool:
         """Append corrections that belong together: all of them, or none if one is booked or out of date already."""

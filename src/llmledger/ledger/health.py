@@ -1,0 +1,226 @@
+"""Whether a ledger is well: what it stands on, what waits or was left behind, and whether its rows keep their promises.
+
+Every finding that is not fine says what to do. Nothing is changed by looking.
+"""
+
+import os
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from llmledger.ledger.connection import storage_errors
+from llmledger.ledger.owners import is_alive, owners_folder
+from llmledger.ledger.reader import Reader
+from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
+
+_LARGE_LOG = 256 * 1024 * 1024
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.rclone"}
+)
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    FINE = "fine"
+    NOTE = "note"
+    """Worth knowing; nothing is broken."""
+    PROBLEM = "problem"
+    """A promise is broken, or will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found, and what to do about it."""
+
+    level: Level
+    text: str
+    todo: str | None = None
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """A quick look: the file, who may read it, durability, what is in flight, what waits. Raises StorageError."""
+    with Reader(path) as reader, storage_errors(path):
+        rows = reader.connection.execute("SELECT max(id) FROM requests").fetchone()[0] or 0
+        size = path.stat().st_size / 1e6
+        yield Finding(
+            Level.FINE,
+            f"{path}: schema {reader.schema}, {rows:,} requests written, {size:,.1f} MB, home zone {reader.home_zone}",
+        )
+        yield from _privacy(path)
+        yield _durability()
+        yield from _place(path)
+        yield from _in_flight(reader)
+        yield from _spools(reader)
+        yield from _log(path)
+
+
+def verify(path: Path) -> Iterator[Finding]:
+    """A thorough look at every row: one finding for each promise. Raises StorageError when nothing can be read."""
+    with Reader(path) as reader, storage_errors(path):
+        yield _integrity(reader.connection)
+        for promise, query, todo in _PROMISES:
+            broken = reader.connection.execute(f"SELECT count(*), min(what) FROM ({query})").fetchone()
+            if broken[0]:
+                yield Finding(Level.PROBLEM, f"{promise}: {broken[0]:,} do not, first {broken[1]}", todo)
+            else:
+                yield Finding(Level.FINE, promise)
+
+
+def _privacy(path: Path) -> Iterator[Finding]:
+    if os.name == "nt":
+        return
+    for place, mode in ((path.parent, "700"), (path, "600")):
+        if stat.S_IMODE(place.stat().st_mode) & 0o077:
+            yield Finding(Level.PROBLEM, f"{place} can be read by others", f"chmod {mode} {place}")
+
+
+def _durability() -> Finding:
+    version = sqlite3.sqlite_version
+    if sys.platform == "win32":
+        text = f"SQLite {version}, WAL, synchronous FULL: survives a killed process; on Windows no power cut"
+        return Finding(Level.NOTE, text)
+    sync = "synchronous FULL, fullfsync" if sys.platform == "darwin" else "synchronous FULL"
+    return Finding(Level.FINE, f"SQLite {version}, WAL, {sync}: each record is on the disk before it is acknowledged")
+
+
+def _place(path: Path) -> Iterator[Finding]:
+    kind = file_system(path)
+    if kind in _NETWORK:
+        text = f"{path.parent} is on a network file system ({kind}): its locks cannot be trusted"
+        yield Finding(Level.PROBLEM, text, "Keep the ledger on a local disk: set LLMLEDGER_HOME or use --ledger.")
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The kind of file system that a path is on; None where the system does not tell."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    best: tuple[int, str] | None = None
+    where = path.resolve()
+    for line in lines:
+        fields, _, rest = line.partition(" - ")
+        point = fields.split()[4].replace("\\040", " ")
+        if where.is_relative_to(point) and (best is None or len(point) >= best[0]):
+            best = (len(point), rest.split()[0])
+    return best[1] if best else None
+
+
+def _in_flight(reader: Reader) -> Iterator[Finding]:
+    owners = owners_folder(reader.path)
+    counts = reader.connection.execute("SELECT owner, count(*) FROM inflight GROUP BY owner").fetchall()
+    living = [count for owner, count in counts if is_alive(owners, owner)]
+    left = sum(count for _, count in counts) - sum(living)
+    if living:
+        yield Finding(Level.FINE, f"{sum(living):,} requests running in {len(living)} processes")
+    if left:
+        text = f"{left:,} requests were running when their process died; they will be closed as interrupted"
+        yield Finding(Level.NOTE, text, "Any command that reads or writes the ledger does it: llmledger report")
+
+
+def _spools(reader: Reader) -> Iterator[Finding]:
+    owners, folder = owners_folder(reader.path), spools_folder(reader.path)
+    for waiting in found_spools(folder):
+        records = sum(1 for _ in read_lines(waiting.path))
+        if records:
+            yield _spool(reader, waiting, records, is_living=is_alive(owners, waiting.owner))
+    for unreadable in sorted(folder.glob("*.unreadable")):
+        text = f"{unreadable} holds records that could not be understood"
+        yield Finding(Level.PROBLEM, text, "Keep the file and report it; it is JSON lines. Then move it away.")
+
+
+def _spool(reader: Reader, waiting: Waiting, records: int, *, is_living: bool) -> Finding:
+    if waiting.ledger_id != reader.ledger_id:
+        text = f"{records:,} records for another ledger wait in {waiting.path}"
+        return Finding(Level.NOTE, text, "Put that ledger back in this folder and run any command on it.")
+    if is_living:
+        text = f"{records:,} records wait in the spool of a running process: it cannot write the ledger now"
+        return Finding(
+            Level.PROBLEM, text, "Make the ledger writable again: unlock it, free disk space, or put it back."
+        )
+    text = f"{records:,} records of a process that ended wait in a spool"
+    return Finding(Level.NOTE, text, "Any command that reads or writes the ledger replays them: llmledger report")
+
+
+def _log(path: Path) -> Iterator[Finding]:
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > _LARGE_LOG:
+        text = f"{log} has grown to {log.stat().st_size / 1e6:,.0f} MB: somebody reads the ledger without a pause"
+        yield Finding(Level.NOTE, text, "Close programs that keep the ledger open, then: llmledger db vacuum")
+
+
+def _integrity(connection: sqlite3.Connection) -> Finding:
+    promise = "the file is whole"
+    try:
+        said = [text for (text,) in connection.execute("PRAGMA integrity_check(10)").fetchall()]
+    except sqlite3.DatabaseError as error:
+        said = [str(error)]
+    if said == ["ok"]:
+        return Finding(Level.FINE, promise)
+    todo = "Restore a backup, or save what can be read with `sqlite3 FILE .recover`."
+    return Finding(Level.PROBLEM, f"{promise}: it is not: {said[0]}", todo)
+
+
+_REPORT = "Report it with `llmledger log show ID --json`; the row itself is never changed."
+
+_PROMISES: tuple[tuple[str, str, str], ...] = (
+    (
+        "each cost is the sum of its components",
+        """SELECT lower(hex(request_id)) AS what FROM requests WHERE components IS NOT NULL
+        AND (SELECT sum(json_extract(value, '$[1]')) FROM json_each(components))
+          IS NOT coalesce(computed_cost_nanousd, cost_nanousd)""",
+        _REPORT,
+    ),
+    (
+        "each correction's cost is the sum of its components",
+        """SELECT a.cause AS what FROM adjustments a JOIN traits t ON t.id = a.trait_id
+        WHERE a.components IS NOT NULL AND t.cost_source = 'computed' AND a.kind <> 'reconcile'
+        AND (SELECT sum(json_extract(value, '$[1]')) FROM json_each(a.components)) IS NOT a.cost_nanousd""",
+        _REPORT,
+    ),
+    (
+        "each request without a price says so, and no other",
+        """SELECT lower(hex(r.request_id)) AS what FROM requests r JOIN traits t ON t.id = r.trait_id
+        WHERE (r.cost_nanousd IS NULL) <> (t.cost_source = 'none')""",
+        _REPORT,
+    ),
+    (
+        "each request is one row",
+        """SELECT lower(hex(request_id)) AS what FROM requests GROUP BY request_id HAVING count(*) > 1""",
+        _REPORT,
+    ),
+    (
+        "each row has its key among those that were ever seen",
+        """SELECT lower(hex(r.request_id)) AS what FROM requests r LEFT JOIN seen s ON s.key = r.request_id
+        WHERE s.row IS NOT r.id""",
+        "A re-import could count it again. Restore a backup.",
+    ),
+    (
+        "each request counts once or, as a duplicate, not at all",
+        """SELECT lower(hex(r.request_id)) AS what FROM requests r JOIN adjustments a ON a.request_id = r.request_id
+        WHERE a.kind <> 'reconcile' GROUP BY r.id HAVING 1 + sum(a.requests) NOT IN (0, 1)""",
+        _REPORT,
+    ),
+    (
+        "no request is in flight that has ended",
+        "SELECT lower(hex(i.request_id)) AS what FROM inflight i JOIN seen s ON s.key = i.request_id",
+        _REPORT,
+    ),
+    (
+        "every id points to something",
+        "SELECT \"table\" || ' row ' || rowid AS what FROM pragma_foreign_key_check",
+        "Restore a backup.",
+    ),
+    (
+        "history is protected",
+        """SELECT 'meta.retention' AS what FROM meta WHERE key = 'retention'
+        UNION ALL SELECT 'trigger ' || wanted.value FROM json_each('["requests", "adjustments", "seen"]') wanted
+        WHERE (SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = wanted.value) < 3""",
+        "A prune was cut short, or somebody removed a trigger. Restore a backup.",
+    ),
+)

@@ -1,0 +1,89 @@
+"""The ledger file as its user looks after it."""
+
+import json
+import sqlite3
+
+import pytest
+from tests.support.builders import NOON, a_finished
+
+from llmledger.ledger import open_ledger, open_reader
+
+
+@pytest.fixture
+def written(ledger_path):
+    """A ledger with three requests."""
+    with open_ledger(ledger_path, now=lambda: NOON) as ledger:
+        for _ in range(3):
+            ledger.record(a_finished(nanousd=2_000_000))
+    return ledger_path
+
+
+def test_the_path_is_printed_also_when_nothing_is_there(run_cli, ledger_path):
+    """Data on stdout, and nothing is made."""
+    assert run_cli("db", "path").stdout == f"{ledger_path}\n"
+    assert not ledger_path.exists()
+
+
+@pytest.mark.parametrize("command", [("stats",), ("verify",), ("vacuum",), ("backup", "copy.db")])
+def test_without_a_ledger_each_command_says_so(run_cli, command, tmp_path):
+    """Exit code 6, one line, and no file appears."""
+    result = run_cli("db", *command, folder=tmp_path)
+    assert result.exit_code == 6
+    assert "There is no ledger at" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_is_a_whole_ledger_in_one_file(run_cli, written, tmp_path):
+    """It opens by itself and has every row; an older copy is only replaced with --yes."""
+    target = tmp_path / "copy.db"
+    assert run_cli("db", "backup", target).exit_code == 0
+    with open_reader(target) as reader:
+        assert reader.connection.execute("SELECT count(*) FROM requests").fetchone() == (3,)
+    again = run_cli("db", "backup", target)
+    assert again.exit_code == 3 and "is there already" in again.stderr
+    assert run_cli("db", "backup", target, "--yes").exit_code == 0
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_stats_say_what_takes_room(run_cli, written):
+    """For people and for machines."""
+    assert "3 requests, 2026-11-21 .. 2026-11-21" in run_cli("db", "stats").stdout
+    found = json.loads(run_cli("db", "stats", "--json").stdout)
+    assert (found["schema"], found["schema_version"]) == ("llmledger.db-stats/1", 1)
+    assert {size["name"]: size["rows"] for size in found["tables"]}["requests"] == 3
+
+
+def test_vacuum_gives_room_back(run_cli, written):
+    """What a prune left free inside the file goes back to the disk."""
+    with open_ledger(written, now=lambda: NOON) as ledger:
+        for _ in range(40):
+            finished = a_finished()
+            ledger.store_content(finished.begun.request_id, NOON, prompt="x" * 20_000)
+    with sqlite3.connect(written) as connection:
+        connection.execute("DELETE FROM contents")
+    connection.close()
+    before = written.stat().st_size
+    assert run_cli("db", "vacuum").exit_code == 0
+    assert written.stat().st_size < before - 500_000
+
+
+def test_verify_is_content_with_a_sound_ledger(run_cli, written):
+    """Every promise is named; nothing needs the user."""
+    result = run_cli("db", "verify")
+    assert result.exit_code == 0, result.stdout
+    assert "ok  each cost is the sum of its components" in result.stdout
+    assert "!!" not in result.stdout
+
+
+def test_verify_finds_a_changed_cost(run_cli, written):
+    """Somebody removed a trigger and changed history: both are found, with what to do."""
+    with sqlite3.connect(written) as connection:
+        connection.execute("DROP TRIGGER requests_no_update")
+        connection.execute("""UPDATE requests SET components = '{"i":[1,5]}' WHERE id = 2""")
+    connection.close()
+    result = run_cli("db", "verify")
+    assert result.exit_code == 1
+    assert "each cost is the sum of its components: 1 do not, first" in result.stdout
+    assert "history is protected: 1 do not, first trigger requests" in result.stdout
+    rows = json.loads(run_cli("db", "verify", "--json").stdout)["rows"]
+    assert [row["level"] for row in rows].count("problem") == 2
