@@ -8,6 +8,7 @@ Zero means none was used, None means that nobody told us. Dialects convert every
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Self, TypeAlias
 
 Quantity: TypeAlias = int | Decimal
@@ -158,8 +159,7 @@ class Usage:
 
     def told(self) -> dict[str, Quantity]:
         """The quantities that were reported, zeros included, in the registry's order."""
-        pairs = ((name, getattr(self, name)) for name in _NAMES)
-        return {name: value for name, value in pairs if value is not None}
+        return {name: value for name, value in zip(_NAMES, _VALUES(self), strict=True) if value is not None}
 
     def __iter__(self) -> Iterator[tuple[str, Quantity | None]]:
         """Every unit by name with its quantity, in the registry's order."""
@@ -172,6 +172,7 @@ class Usage:
 
 
 _NAMES: tuple[str, ...] = tuple(field.name for field in fields(Usage))
+_VALUES = attrgetter(*_NAMES)
 
 
 def _sum(left: Quantity | None, right: Quantity | None) -> Quantity | None:
