@@ -107,5 +107,6 @@ class ProxyApp:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except UpstreamError:
             return
-        answer.release()
+        finally:
+            answer.close()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

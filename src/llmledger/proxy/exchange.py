@@ -203,9 +203,10 @@ class Metered:
         except UpstreamError:
             if not self._has_left:
                 return Status.FAILED, "upstream_broke_off"
+        finally:
+            answer.close()
         if self._has_left and not self._is_served:
             return Status.CANCELLED, "client_gone"
-        answer.release()
         return (Status.FAILED if answer.status >= 300 else Status.COMPLETED), None
 
     async def _body(self, answer: Exchange, hider: UsageHider | None) -> None:

@@ -47,9 +47,9 @@ class Exchange:
         self.is_aborted = True
         self._response.close()
 
-    def release(self) -> None:
-        """Give the connection back after the body has ended."""
-        self._response.release()
+    def close(self) -> None:
+        """Let go of the answer: a connection whose body has ended is kept for the next request."""
+        self._response.close()
 
 
 class AioUpstream:
