@@ -144,7 +144,7 @@ def _completed_usage(outcomes: Outcomes) -> tuple[Usage, UsageQuality, tuple[str
 def _bill(outcomes: Outcomes, usage: Usage, context: Mapping[str, str], prices: Prices) -> _Bill:
     begun, reading = outcomes.begun, outcomes.reading
     if not reading.parts:
-        cost, flags = _by_served_model(begun, reading.model, usage, context=context, prices=prices)
+        cost, flags = by_served_model(begun, reading.model, usage, context=context, prices=prices)
         return _Bill(usage, cost, (), flags)
     costs = [
         prices.price(begun.provider, part.model, part.usage, at=begun.started_at, context=context)
@@ -161,10 +161,10 @@ def _bill(outcomes: Outcomes, usage: Usage, context: Mapping[str, str], prices: 
         )
         for part, cost in zip(reading.parts, costs, strict=True)
     )
-    return _Bill(usage, _sum_costs(parts, costs), parts)
+    return _Bill(usage, sum_costs(parts, costs), parts)
 
 
-def _by_served_model(
+def by_served_model(
     begun: Begun, served: str | None, usage: Usage, *, context: Mapping[str, str], prices: Prices
 ) -> tuple[Cost, tuple[str, ...]]:
     """Price the model that answered; when it has no price, the one asked for stands in, and the row says so."""
@@ -177,7 +177,7 @@ def _by_served_model(
     return cost, ()
 
 
-def _sum_costs(parts: Sequence[Part], costs: Sequence[Cost]) -> Cost:
+def sum_costs(parts: Sequence[Part], costs: Sequence[Cost]) -> Cost:
     """One cost for several parts: components of the same unit are merged, and what has no price is listed."""
     known = [cost for cost in costs if cost.nanousd is not None]
     if not known:
