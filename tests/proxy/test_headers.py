@@ -6,7 +6,6 @@ from llmledger.core.request import Attribution, Billing
 from llmledger.dialects._contract import RequestFacts
 from llmledger.proxy import headers as header
 
-
 NO_FACTS, NOBODY = RequestFacts(), Attribution()
 
 

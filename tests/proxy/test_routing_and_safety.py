@@ -29,8 +29,7 @@ class SmallBook:
         return (
             {("openai", "gpt-5"), ("anthropic", "claude-x"), ("mistral", "mistral-large")} & {(provider, model)}
             and model
-            or None
-        )
+        ) or None
 
 
 def find(name: str) -> Target | None:
