@@ -89,7 +89,8 @@ class Case:
     extra: list[StatementLine] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     """The bill's name of a model."""
-    twice: bool = False
+    late: set[int] = field(default_factory=set)
+    """Row numbers that the bill does not have yet."""
 
     def lines(self, grain: Grain, *, with_keys: bool) -> list[StatementLine]:
         """The bill at a grain."""
@@ -97,7 +98,7 @@ class Case:
         counts: dict[tuple[object, ...], int] = defaultdict(int)
         for row in self.truth:
             day = (row.started_ms - self.offset_ms - FIRST_MS) // DAY_MS
-            if not 0 <= day < DAYS:
+            if not 0 <= day < DAYS or row.row in self.late:
                 continue
             where = (day, self.names.get(row.model, row.model), row.key if with_keys else None)
             if grain is Grain.REQUEST:
@@ -112,7 +113,7 @@ class Case:
             for number, (where, meters) in enumerate(sorted(told.items(), key=str), start=2)
             for line in self._lines(grain, where, meters, number, counts[where])
         ]
-        return [*lines, *(lines if self.twice else []), *self.extra]
+        return [*lines, *self.extra]
 
     def _lines(
         self, grain: Grain, where: tuple[object, ...], meters: Mapping[str, list[Decimal]], number: int, count: int
@@ -228,8 +229,7 @@ def day_boundary(case: Case, rng: random.Random) -> None:
 def late_export(case: Case, rng: random.Random) -> None:
     """2: the last day is not complete yet."""
     late = [row for row in case.truth if row.started_ms >= FIRST_MS + (DAYS - 1) * DAY_MS]
-    gone = {row.row for row in late[: max(1, len(late) // 2)]}
-    case.truth = [row for row in case.truth if row.row not in gone]
+    case.late = {row.row for row in late[: max(1, len(late) // 2)]}
 
 
 def other_key(case: Case, rng: random.Random) -> None:

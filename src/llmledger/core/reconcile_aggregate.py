@@ -75,7 +75,8 @@ class Aggregate:
     def _discounts(self) -> None:
         for key, cell in sorted(self.table.cells.items()):
             amount = sum(cell.billed.discount.values(), ZERO)
-            if amount:
+            net = cell.billed.total
+            if amount and abs(cell.ledger.total - (net - amount)) < abs(cell.ledger.total - net):
                 for meter, off in cell.billed.discount.items():
                     cell.billed.money[meter] -= off
                 self._add(

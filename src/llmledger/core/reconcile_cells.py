@@ -187,7 +187,7 @@ class Table:
         for key in list(self.cells):
             block, provider, model = key
             target = whole or block, provider, "" if provider in self.totals_only else model
-            if target != key:
+            if target != key or provider in self.totals_only:
                 billed = self.cells.pop(key).billed
                 if provider in self.totals_only:
                     billed.quantity.clear()

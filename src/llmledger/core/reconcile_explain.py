@@ -71,11 +71,25 @@ def _solutions(view: View) -> Iterator[_Solution]:
             for claim in chosen:
                 gap, spent = less(gap, claim.quantity), less(spent, claim.money)
             tail = _tail(view, gap, spent)
-            if tail is not None:
+            if tail is not None and _confirmed(chosen, tail[0]):
                 found = True
                 yield _Solution((*chosen, *tail[0]), tail[1])
         if found and count:
             return
+
+
+def _confirmed(chosen: Sequence[Claim], tail: Sequence[Claim]) -> bool:
+    """Whether each exact claim is confirmed by the bill: what was left for the tail lies in other meters than its own.
+
+    Without this, any exact amount could be claimed and whatever then is left put down to a lost request or a price.
+    """
+    for claim in chosen:
+        for rest in tail:
+            if claim.quantity.keys() & rest.quantity.keys():
+                return False
+            if not claim.quantity and claim.money.keys() & rest.money.keys():
+                return False
+    return True
 
 
 def _settled(view: View, spent: Mapping[str, Decimal]) -> bool:

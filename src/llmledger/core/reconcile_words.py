@@ -81,6 +81,8 @@ def sentences(comparison: Comparison, *, provider: str, zone: str, observer: boo
             f"{provider} counted tokens for {when}; the statement tells no money that can be compared.",
             _tokens_sentence(comparison),
         ]
+    if not comparison.ledger_requests:
+        return [f"{provider} {said} {usd(comparison.billed)} for {when}."]
     text = f"{provider} {said} {usd(comparison.billed)} for {when}. The ledger has {usd(comparison.ledger)}"
     parts = [_part(row) for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
     head = f"{text}; {', '.join(parts)}." if parts else f"{text}."
