@@ -62,12 +62,14 @@ def _requests(chance: random.Random, low: int, high: int, rows: int) -> Iterator
         count, output = chance.randrange(100, 30_000), chance.randrange(10, 2_000)
         cost = None if number % 1000 == 7 else count * 3000 + output * 15_000
         identity = started.to_bytes(6, "big") + b"\x70\x00" + number.to_bytes(8, "big")
-        model = min(MODELS, int(chance.expovariate(0.25)) + 1)
+        who = chance.randrange(1, PEOPLE + 1)
+        # Each has two models: some two hundred different places a day.
+        model = (who * 7 + (0 if chance.random() < 0.8 else 5)) % MODELS + 1
         trait = 2 if number % 50 == 0 else 3 if number % 200 == 1 else 1
         latency = int(chance.lognormvariate(7.6, 0.8))
         components = f'{{"i":[{count},{count * 3000}],"o":[{output},{output * 15_000}]}}'
         yield (
-            *(identity, started, model, chance.randrange(1, PEOPLE + 1), trait, 1, 1, 0, latency, latency // 4),
+            *(identity, started, model, who, trait, 1, 1, 0, latency, latency // 4),
             *(count, count // 2, output, cost, components),
         )
 

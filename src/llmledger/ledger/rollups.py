@@ -7,6 +7,7 @@ above the watermarks from the rows themselves, so no answer ever depends on how 
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -154,8 +155,7 @@ def _roll_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, chunk
         ):
             _add_slots(connection, side, bounds, grain, slot)
         if side is REQUESTS:
-            for number, day in days:
-                _add_sketches(connection, bounds, number, day)
+            _add_sketches(connection, bounds, days)
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (side.watermark, str(high)),
@@ -211,29 +211,49 @@ def _add_units(connection: sqlite3.Connection, side: _Side, bounds: tuple[int, i
     )
 
 
-def _add_sketches(connection: sqlite3.Connection, bounds: tuple[int, int], zone: int, day: str) -> None:
-    sketches: dict[tuple[int, int], tuple[Sketch, Sketch]] = {}
-    for place, column in enumerate(("latency_ms", "first_token_ms")):
-        rows = connection.execute(
-            f"SELECT {day}, r.model_id, r.{column}, count(*) FROM requests r "
-            f"WHERE r.id > ? AND r.id <= ? AND r.{column} >= 0 GROUP BY 1, 2, 3",
-            bounds,
-        )
-        for number, model, value, count in rows:
-            sketches.setdefault((number, model), (Sketch(), Sketch()))[place].add(value, count)
-    for (number, model), (latency, first_token) in sketches.items():
-        stored = connection.execute(
-            "SELECT latency, first_token FROM rollup_sketches WHERE zone = ? AND day = ? AND model_id = ?",
-            (zone, number, model),
-        ).fetchone()
-        if stored is not None:
-            latency.add_bytes(stored[0])
-            first_token.add_bytes(stored[1])
-        connection.execute(
-            "INSERT INTO rollup_sketches VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET latency = excluded.latency, first_token = excluded.first_token",
-            (zone, number, model, latency.to_bytes(), first_token.to_bytes()),
-        )
+def _add_sketches(connection: sqlite3.Connection, bounds: tuple[int, int], days: tuple[tuple[int, str], ...]) -> None:
+    columns = ", ".join(day for _, day in days)
+    rows = connection.execute(
+        f"SELECT r.model_id, r.latency_ms, r.first_token_ms, {columns} FROM requests r WHERE r.id > ? AND r.id <= ?",
+        bounds,
+    )
+    found: dict[tuple[int, ...], list[tuple[int | None, int | None]]] = {}
+    for model, latency, first_token, *numbers in rows:
+        if latency is not None or first_token is not None:
+            found.setdefault((model, *numbers), []).append((latency, first_token))
+    sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]] = {}
+    for (model, *numbers), pairs in found.items():
+        both = _sketched(pairs)
+        for (zone, _), number in zip(days, numbers, strict=True):
+            into = sketches.setdefault((zone, number, model), (Sketch(), Sketch()))
+            for sketch, more in zip(into, both, strict=True):
+                sketch.merge(more)
+    for place, into in sketches.items():
+        _store_sketches(connection, place, into)
+
+
+def _sketched(pairs: list[tuple[int | None, int | None]]) -> tuple[Sketch, Sketch]:
+    both = (Sketch(), Sketch())
+    for place, sketch in enumerate(both):
+        for value, count in Counter(pair[place] for pair in pairs).items():
+            if value is not None and value >= 0:
+                sketch.add(value, count)
+    return both
+
+
+def _store_sketches(
+    connection: sqlite3.Connection, place: tuple[int, int, int], sketches: tuple[Sketch, Sketch]
+) -> None:
+    stored = connection.execute(
+        "SELECT latency, first_token FROM rollup_sketches WHERE zone = ? AND day = ? AND model_id = ?", place
+    ).fetchone()
+    for sketch, before in zip(sketches, stored or (), strict=False):
+        sketch.add_bytes(before)
+    connection.execute(
+        "INSERT INTO rollup_sketches VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET latency = excluded.latency, first_token = excluded.first_token",
+        (*place, *(sketch.to_bytes() for sketch in sketches)),
+    )
 
 
 def sums_columns(alias: str) -> str:
