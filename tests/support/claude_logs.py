@@ -60,7 +60,7 @@ def import_files(
 ) -> SourceResult:
     """Import some logs of one source into a ledger."""
     order.setdefault("billing", Billing.API)
-    with open_ledger(ledger, now=lambda: NOON) as opened:
+    with open_ledger(ledger, now=lambda: NOON) as opened, LedgerSink(opened, lambda: NOON) as sink:
         orders = [SourceOrder(name=source, files=tuple(files), **order)]
         (result,) = import_logs(
             orders,

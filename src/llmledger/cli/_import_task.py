@@ -106,11 +106,11 @@ class ImportTask:
     ) -> "list[SourceResult]":
         from llmledger.operations.import_logs import LedgerSink, import_logs
 
-        sink = LedgerSink(ledger, surroundings().now)
-        if quiet:
-            return list(import_logs(orders, sink, means(self._since)))
-        with progress("Importing", self._size(), is_bytes=True) as bar:
-            return list(import_logs(orders, sink, means(self._since, bar.advance)))
+        with LedgerSink(ledger, surroundings().now) as sink:
+            if quiet:
+                return list(import_logs(orders, sink, means(self._since)))
+            with progress("Importing", self._size(), is_bytes=True) as bar:
+                return list(import_logs(orders, sink, means(self._since, bar.advance)))
 
     def _catch_up(self) -> None:
         """Add the new rows to the roll-ups, so that the next report need not."""

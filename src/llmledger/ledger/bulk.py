@@ -1,7 +1,7 @@
 """Writing many rows that differ in little: the fast way of an import, beside `Books.finish` and to the same rows.
 
-A million requests of a log share some thousands of headings (model, session, folder, rate ...). The ids of a heading are looked
-up once; what was seen before, or has another witness, goes the long way.
+A million requests of a log share some thousands of headings (model, session, folder, rate ...). The ids of a heading
+are looked up once; what was seen before, or has another witness, goes the long way.
 """
 
 import sqlite3
@@ -64,7 +64,9 @@ def insert_plain(
     fresh, others = [], []
     for row in rows:
         (others if row.digest in seen or row.request_id in seen else fresh).append(row)
-    number = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'requests'").fetchone()[0]
+    number = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'requests'").fetchone()[
+        0
+    ]
     known: dict[int, Ids] = {}
     values = [_values(number + i, row, _ids(row.heading, ids, known)) for i, row in enumerate(fresh, start=1)]
     connection.executemany(_INSERT, values)

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmledger.core.request import Finished
 from llmledger.ledger.booking import Booked, Books, source_digest
+from llmledger.ledger.bulk import PlainRow
 from llmledger.ledger.codec import compact
 from llmledger.ledger.ledger import Ledger, RecordCounts
 from llmledger.ledger.rows import ms_of, time_of
@@ -45,7 +46,7 @@ class Batch:
     """What one transaction of an import writes: requests, and how far their logs are then read."""
 
     source: str
-    records: Sequence[Finished]
+    records: Sequence[PlainRow | Finished]
     notes: Sequence[FileNote] = ()
     problems: Sequence[FileProblem] = ()
     forgotten: Sequence[str] = field(default=())
@@ -117,7 +118,9 @@ def seen_keys(connection: sqlite3.Connection, source_keys: Iterable[str]) -> set
 
 
 def _write(books: Books, batch: Batch, now_ms: int) -> list[Booked]:
-    booked = [books.finish(finished) for finished in batch.records]
+    plain = [row for row in batch.records if isinstance(row, PlainRow)]
+    booked = books.finish_plain(plain)
+    booked += [books.finish(row) for row in batch.records if not isinstance(row, PlainRow)]
     connection = books.connection
     connection.executemany(
         "DELETE FROM import_problems WHERE source = ? AND path = ?", [(batch.source, path) for path in batch.forgotten]

@@ -1,19 +1,28 @@
 """From what a log tells of a request to the row it becomes: who pays, for whom, and what it cost when it started."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from llmledger.core.request import Attribution, Begun, Billing, Finished, UsageQuality, request_id_at
+from llmledger.core.request import Attribution, Begun, Billing, Finished, Status, UsageQuality, request_id_at
 from llmledger.core.usage import Usage
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.importers._contract import Imported
+from llmledger.ledger.booking import source_digest
+from llmledger.ledger.bulk import Heading, PlainRow, usage_values
+from llmledger.operations._import_prices import Plan, Plans, RateBook
 from llmledger.operations.charge import Outcomes, Prices, settle
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_REMEMBERED = 10_000
+
+
+class PriceBook(Prices, RateBook, Protocol):
+    """A price table that also tells which rate holds."""
 
 
 @dataclass(slots=True)
@@ -23,12 +32,62 @@ class Rows:
     source: str
     """`import:<tool>`."""
     billing: Billing
-    prices: Prices
+    prices: PriceBook
     attribute: Callable[[Path | None, str | None], Attribution]
     """For whom a request of a folder and an app was made: git root, map rules, host."""
     _known: dict[tuple[str | None, str | None], Attribution] = field(default_factory=dict)
+    _headings: dict[tuple[object, ...], Heading] = field(default_factory=dict)
+    plans: Plans = field(init=False)
 
-    def row(self, told: Imported) -> Finished:
+    def __post_init__(self) -> None:
+        self.plans = Plans(self.prices)
+
+    def row(self, told: Imported) -> PlainRow | Finished:
+        """The row of a request: with its own figures alone where they are all that is special, else whole."""
+        return self.plain(told) or self.whole(told)
+
+    def plain(self, told: Imported) -> PlainRow | None:
+        """The figures of a request below a heading that many share; None when there is more to it."""
+        is_plain = told.status is Status.COMPLETED and not (
+            told.price_context or told.parts or told.raw_usage or told.tags or told.cache_hit
+        )
+        if not is_plain or told.reported_usd is not None or not told.counts:
+            return None
+        plan = self.plans.find(told.provider, told.model, told.started_at, told.counts)
+        charge = plan.charge(told.counts) if plan is not None else None
+        if plan is None or charge is None:
+            return None
+        started_ms = (told.started_at - _EPOCH) // _MS
+        digest = source_digest(told.key)
+        return PlainRow(
+            self._heading(told, plan),
+            request_id_at(started_ms, digest[:10]),
+            told.key,
+            digest,
+            started_ms,
+            told.provider_request_id,
+            told.latency_ms,
+            told.first_token_ms,
+            usage_values(told.counts),
+            charge[0],
+            charge[1],
+            partial(self.whole, told),
+        )
+
+    def _heading(self, told: Imported, plan: Plan) -> Heading:
+        key = (
+            *(told.provider, told.model, told.session, told.folder, told.project, told.branch, told.app, told.client),
+            *(told.user, told.team, told.billing, told.quality, told.finish_reason, told.flags, told.error_type),
+            *(plan.rate.id, plan.suffix),
+        )
+        found = self._headings.get(key)
+        if found is None:
+            if len(self._headings) >= _REMEMBERED:
+                self._headings.clear()
+            found = self._headings[key] = Heading(self.whole(told))
+        return found
+
+    def whole(self, told: Imported) -> Finished:
         """The row of a request, priced at its start."""
         begun = self._begun(told)
         reading = Reading(
@@ -108,8 +167,7 @@ class Rows:
 
 def request_id_of(told: Imported) -> bytes:
     """An id that follows from the log: the same record has it in every ledger, so that several read as one."""
-    digest = hashlib.blake2b(told.key.encode("utf-8", "surrogatepass"), digest_size=10, person=b"request").digest()
-    return request_id_at(max(0, (told.started_at - _EPOCH) // _MS), digest)
+    return request_id_at(max(0, (told.started_at - _EPOCH) // _MS), source_digest(told.key)[:10])
 
 
 def merged(first: Imported, second: Imported) -> Imported:

@@ -1,12 +1,14 @@
 """Import what other tools logged: each request once, priced at its own time, from where the last import stopped."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
-from llmledger.core.request import Attribution, Billing, Finished
+from llmledger.core.request import Attribution, Billing
 from llmledger.errors import InputFileError
 from llmledger.importers import load
 from llmledger.importers._contract import Imported, Importer, Problem
@@ -23,10 +25,9 @@ from llmledger.operations._import_files import (
     resumed,
     unread,
 )
-from llmledger.operations._import_rows import Rows, merged
-from llmledger.operations.charge import Prices
+from llmledger.operations._import_rows import PriceBook, Rows, merged
 
-BATCH = 2_000
+BATCH = 4_000
 """Records of one transaction: enough that commits cost little, few enough that no other writer waits long."""
 
 
@@ -43,7 +44,7 @@ class SourceOrder:
 class Means:
     """What an import works with."""
 
-    prices: Prices
+    prices: PriceBook
     attribute: Callable[[Path | None, str | None], Attribution]
     now: Callable[[], datetime]
     since: datetime | None = None
@@ -83,24 +84,44 @@ class Sink(Protocol):
         """How far each log was read, by path."""
 
     def take(self, batch: Batch) -> RecordCounts:
-        """Take a batch; say what became of it."""
+        """Take a batch; say what became of those that are done."""
+
+    def finish(self) -> RecordCounts:
+        """Wait for the batches that are not done; say what became of them."""
 
 
-@dataclass(frozen=True, slots=True)
 class LedgerSink:
-    """Writes batches into a ledger."""
+    """Writes batches into a ledger: one is written while the next is read. Use as a context manager."""
 
-    ledger: Ledger
-    now: Callable[[], datetime]
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._thread = ThreadPoolExecutor(1, "import")
+        self._writing: Future[RecordCounts] | None = None
 
     def notes(self, source: str) -> Mapping[str, FileNote]:
         """How far each log was read."""
-        notes: dict[str, FileNote] = self.ledger.call(lambda books: read_notes(books.connection, source))
+        notes: dict[str, FileNote] = self._ledger.call(lambda books: read_notes(books.connection, source))
         return notes
 
     def take(self, batch: Batch) -> RecordCounts:
-        """Write one batch in one transaction."""
-        return import_batch(self.ledger, batch, now=self.now())
+        """Write one batch in one transaction, after the one before it."""
+        before = self.finish()
+        self._writing = self._thread.submit(import_batch, self._ledger, batch, now=self._now())
+        return before
+
+    def finish(self) -> RecordCounts:
+        """Wait until the last batch is durable."""
+        writing, self._writing = self._writing, None
+        return RecordCounts() if writing is None else writing.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
 
 
 def import_logs(orders: Iterable[SourceOrder], sink: Sink, means: Means) -> Iterator[SourceResult]:
@@ -145,6 +166,7 @@ class _SourceImport:
             elif str(path) not in positions:
                 self.notes.append(FileNote(str(path), before.plain()))
         self._flush()
+        self.result += self.sink.finish()
         return self.result
 
     def _read_safely(self, look: Look, before: Position | None) -> None:
@@ -191,7 +213,7 @@ class _SourceImport:
     def _flush(self, *notes: FileNote) -> None:
         if not (self.pending or self.notes or self.problems or notes):
             return
-        records: list[Finished] = [self.rows.row(told) for told in self.pending.values()]
+        records = [self.rows.row(told) for told in self.pending.values()]
         batch = Batch(self.rows.source, records, [*self.notes, *notes], self.problems, self.forgotten)
         self.result += self.sink.take(batch)
         self.pending, self.notes, self.problems, self.forgotten = {}, [], [], []

@@ -12,10 +12,12 @@ from llmledger.errors import UsageError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head
 from llmledger.ledger import RecordCounts
+from llmledger.ledger.bulk import PlainRow
 from llmledger.ledger.imports import Batch, FileNote, last_imported, read_notes, remembered_billing, seen_keys
 from llmledger.operations.import_logs import Means, SourceOrder, import_logs
 
 _DELETION_NEAR = timedelta(days=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,30 @@ class _PlanSink:
 
     def take(self, batch: Batch) -> RecordCounts:
         """Count a batch."""
-        keys = [finished.source_key or "" for finished in batch.records]
+        keys = [row.source_key or "" for row in batch.records]
         seen = set() if self.connection is None else seen_keys(self.connection, keys)
         before = len(self.new)
-        for finished in batch.records:
-            if finished.source_key not in seen:
-                self._count(finished)
+        for row in batch.records:
+            if row.source_key not in seen:
+                self._count(row)
         return RecordCounts(added=len(self.new) - before, known=len(seen))
 
-    def _count(self, finished: Finished) -> None:
-        key = int.from_bytes(blake2b((finished.source_key or "").encode(), digest_size=8).digest())
-        cost, begun = finished.charged.cost_nanousd, finished.begun
-        self.new[key] = max(self.new.get(key, -1), -1 if cost is None else cost)
+    def finish(self) -> RecordCounts:
+        """Nothing is left to do."""
+        return RecordCounts()
+
+    def _count(self, row: PlainRow | Finished) -> None:
+        key = int.from_bytes(blake2b((row.source_key or "").encode(), digest_size=8).digest())
+        if isinstance(row, PlainRow):
+            begun, cost = row.heading.template.begun, row.cost_nanousd
+            started_at = _EPOCH + timedelta(milliseconds=row.started_ms)
+        else:
+            begun, cost = row.begun, -1 if row.charged.cost_nanousd is None else row.charged.cost_nanousd
+            started_at = begun.started_at
+        self.new[key] = max(self.new.get(key, -1), cost)
         self.paid[key] = begun.billing
-        self.since = min(self.since or begun.started_at, begun.started_at)
-        self.until = max(self.until or begun.started_at, begun.started_at)
+        self.since = min(self.since or started_at, started_at)
+        self.until = max(self.until or started_at, started_at)
 
 
 def plan_import(
