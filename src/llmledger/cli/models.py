@@ -22,7 +22,7 @@ COLUMNS = (
     Column("Models", right=True, priority=1),
     Column("State"),
     Column("Why", shrinks=True),
-    Column("To use it", priority=2, shrinks=True),
+    Column("To use it", priority=2),
 )
 
 

@@ -109,13 +109,13 @@ def _nearest(text: str, book: PriceBook) -> str:
     head, slash, rest = text.partition("/")
     if slash:
         close = get_close_matches(head, book.provider_names(), n=1)
-        if close:
+        if close and rest:
             return f"Did you mean {close[0]}/{rest}?"
     names = (f"{provider}/{model}" for provider in _by_reach(book) for model in book.models(provider))
     by_end: dict[str, str] = {}
     for name in names:
         by_end.setdefault(name if slash else name.partition("/")[2], name)
-    found = [by_end[one] for one in get_close_matches(text, by_end, n=3)]
+    found = [by_end[one] for one in get_close_matches(text, by_end, n=3, cutoff=0.7)]
     if found:
         return f"Did you mean {' or '.join(found)}?"
     return "Write it as provider/model, such as local/smollm2. All that can be run: llmledger models"

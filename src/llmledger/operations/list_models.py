@@ -104,7 +104,7 @@ def _embedded(provider: Provider, here: Here) -> Offer:
         title=provider.title,
         state=State.FETCHABLE,
         models=tuple(PULLABLE),
-        reason=f"fetched on first use ({size_mb} MB)",
+        reason=f"fetched when used ({size_mb} MB)",
         next_step=f"llmledger run -m {EMBEDDED}/{next(iter(PULLABLE))} PROMPT",
     )
 
@@ -117,7 +117,7 @@ def _backend(backend: Backend) -> Offer:
             title=provider.title,
             state=State.MISSING,
             models=(),
-            reason=f"nothing answers at {urlsplit(backend.base_url).netloc}",
+            reason=f"nothing at {urlsplit(backend.base_url).netloc}",
             next_step=START.get(provider.name),
         )
     return Offer(
