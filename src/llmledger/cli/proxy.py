@@ -1,8 +1,12 @@
 """`llmledger proxy`: meter every client that can be given a base URL."""
 
+import secrets
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +14,8 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import LedgerOption
 from llmledger.cli._render import note, warn
+from llmledger.core.request import request_id_at
+from llmledger.core.window import unix_ms
 from llmledger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,11 +80,11 @@ def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None
     """Everything that the proxy is given: it looks for nothing itself."""
     from llmledger.cli._run_model import address_of
     from llmledger.cli._run_send import price_book
-    from llmledger.cli._writing import new_request_id
     from llmledger.core.request import Attribution
     from llmledger.operations.record import Recorder
     from llmledger.proxy.application import Setup
     from llmledger.proxy.safety import LOOPBACK
+    from llmledger.upstream.aio import proxies_of
 
     world = surroundings()
     book = price_book()
@@ -97,7 +103,8 @@ def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None
     return Setup(
         ledger=ledger,
         book=book,
-        recorder=Recorder(store=ledger, prices=book, now=world.now, new_id=new_request_id),
+        recorder=Recorder(store=ledger, prices=book, now=world.now, new_id=_request_ids()),
+        proxies=proxies_of(world.environ),
         address_of=address_of,
         hosts=LOOPBACK | {place.host} if place.host in LOOPBACK else frozenset(),
         access_key=access_key,
@@ -107,3 +114,17 @@ def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None
         monotonic=time.monotonic,
         on_trouble=warn,
     )
+
+
+def _request_ids() -> Callable[[datetime], bytes]:
+    """Makes request ids; asking the system for randomness a kilobyte at a time, since each question takes long."""
+    pool = BytesIO()
+
+    def new_id(at: datetime) -> bytes:
+        nonlocal pool
+        if len(randomness := pool.read(10)) < 10:
+            pool = BytesIO(secrets.token_bytes(1000))
+            randomness = pool.read(10)
+        return request_id_at(unix_ms(at), randomness)
+
+    return new_id

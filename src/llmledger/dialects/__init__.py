@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Protocol, cast
@@ -58,6 +58,7 @@ def _patterns() -> tuple[tuple[tuple[str, ...], str], ...]:
     return tuple(sorted(found, key=lambda pair: len(pair[0]), reverse=True))
 
 
+@lru_cache(maxsize=1024)
 def from_path(path: str) -> str | None:
     """The wire format that an endpoint's path carries, known by how the path ends; None when no format claims it.
 

@@ -17,7 +17,7 @@ from llmledger.proxy.exchange import World
 from llmledger.proxy.headers import NOBODY
 from llmledger.proxy.routing import Routes, Target
 from llmledger.proxy.safety import Guard
-from llmledger.upstream.aio import AioUpstream
+from llmledger.upstream.aio import AioUpstream, Proxies
 
 STILL_RUNNING_S = 5.0
 """How long cancelled requests get to hand over their rows."""
@@ -33,6 +33,8 @@ class Setup:
     address_of: Callable[[Provider], str | None]
     monotonic: Callable[[], float]
     hosts: frozenset[str] = frozenset()
+    proxies: Proxies | None = None
+    """The HTTP proxies of this environment."""
     access_key: str | None = None
     on_disconnect: str = "drain"
     billing: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class Setup:
 @asynccontextmanager
 async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
     """The proxy's application, inside the event loop that runs it."""
-    async with AioUpstream() as upstream:
+    async with AioUpstream(proxies=setup.proxies) as upstream:
         world = World(
             recorder=setup.recorder,
             store=setup.ledger,

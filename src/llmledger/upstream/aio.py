@@ -3,10 +3,11 @@
 Only this file uses aiohttp as a client. Texts of its exceptions are never passed on: they may quote a header.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from multidict import CIMultiDict
@@ -15,9 +16,12 @@ from yarl import URL
 from llmledger.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 
 Headers = Sequence[tuple[str, str]]
+Proxies = Callable[[str], str | None]
 
 _OWN = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that the client must not add of its own accord: the request goes on as it came."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _CONNECT_S = 30.0
 _READ_BUFFER = 256 * 1024
@@ -52,17 +56,36 @@ class Exchange:
         self._response.close()
 
 
+def proxies_of(environ: Mapping[str, str]) -> Proxies:
+    """The HTTP proxies that an environment names, with its exceptions; loopback is never proxied.
+
+    The client's own way would also read passwords from `.netrc`, which no request of somebody else may get.
+    """
+    low = {name.lower(): value for name, value in environ.items() if name.lower().endswith("_proxy") and value}
+    exceptions = tuple(part.strip().lstrip(".").lower() for part in low.get("no_proxy", "").split(",") if part.strip())
+
+    def find(url: str) -> str | None:
+        place = urlsplit(url)
+        host = (place.hostname or "").lower()
+        is_near = host in LOOPBACK or "*" in exceptions
+        if is_near or any(host == each or host.endswith(f".{each}") for each in exceptions):
+            return None
+        return low.get(f"{place.scheme}_proxy") or low.get("all_proxy")
+
+    return find if low else lambda _: None
+
+
 class AioUpstream:
     """A pool of connections to every provider. Open it inside the event loop that uses it."""
 
-    def __init__(self, *, silence_s: float = 600.0) -> None:
-        """`silence_s`: the longest silence of a provider before it is given up."""
+    def __init__(self, *, proxies: Proxies | None = None, silence_s: float = 600.0) -> None:
+        """`proxies`: the HTTP proxy for an address, if any. `silence_s`: the longest silence of a provider."""
+        self._proxies = proxies or (lambda _: None)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silence_s)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=True,
             timeout=timeout,
             skip_auto_headers=_OWN,
             read_bufsize=_READ_BUFFER,
@@ -76,7 +99,12 @@ class AioUpstream:
         """Send a request and wait for the head of its answer. Redirects are answers. Raises UpstreamError."""
         try:
             response = await self._session.request(
-                method, URL(url, encoded=True), headers=CIMultiDict(headers), data=body, allow_redirects=False
+                method,
+                URL(url, encoded=True),
+                headers=CIMultiDict(headers),
+                data=body,
+                allow_redirects=False,
+                proxy=self._proxies(url),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(error, "the request failed") from None

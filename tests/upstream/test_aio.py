@@ -1,0 +1,70 @@
+"""The proxy's client: which HTTP proxy of the environment an address takes, and foreign errors in our words."""
+
+import asyncio
+
+import pytest
+from tests.support.upstream import HangUp, Upstream, Wait, stream_answer
+
+from llmledger.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from llmledger.upstream.aio import AioUpstream, proxies_of
+
+ENVIRON = {"HTTPS_PROXY": "http://p:3128", "no_proxy": "corp.example, .internal", "OTHER": "x"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "proxy"),
+    [
+        (ENVIRON, "https://api.openai.com/v1", "http://p:3128"),
+        (ENVIRON, "http://api.openai.com/v1", None),
+        (ENVIRON, "https://corp.example/v1", None),
+        (ENVIRON, "https://a.internal/v1", None),
+        (ENVIRON, "https://notcorp.example/v1", "http://p:3128"),
+        (ENVIRON, "https://127.0.0.1:8080/v1", None),
+        ({"all_proxy": "http://p"}, "http://api.openai.com", "http://p"),
+        ({"all_proxy": "http://p", "NO_PROXY": "*"}, "http://api.openai.com", None),
+        ({}, "https://api.openai.com/v1", None),
+    ],
+)
+def test_the_environments_proxy_is_taken_but_for_its_exceptions(
+    environ: dict[str, str], url: str, proxy: str | None
+) -> None:
+    """Loopback is never proxied, whatever the environment says."""
+    assert proxies_of(environ)(url) == proxy
+
+
+def fetch(url: str, *, silence_s: float = 10.0) -> bytes:
+    """The body of an address."""
+
+    async def run() -> bytes:
+        async with AioUpstream(silence_s=silence_s) as client:
+            answer = await client.send("POST", url, [("x", "y")], b"body")
+            try:
+                return b"".join([piece async for piece in answer.body()])
+            finally:
+                answer.close()
+
+    return asyncio.run(run())
+
+
+def test_a_whole_answer_is_read(upstream: Upstream) -> None:
+    """And nothing is added to the request but what HTTP needs."""
+    upstream.answers(stream_answer([b"a", b"b"]))
+
+    assert fetch(upstream.url + "/x?y") == b"ab"
+    assert sorted(upstream.received[0].headers) == ["content-length", "host", "x"]
+
+
+def test_foreign_errors_become_ours(upstream: Upstream) -> None:
+    """Without their texts, which may quote a header."""
+    import threading
+
+    upstream.answers(stream_answer([b"a", HangUp()]), stream_answer([Wait(threading.Event())]))
+
+    with pytest.raises(UpstreamError, match="broke while reading"):
+        fetch(upstream.url)
+    with pytest.raises(UpstreamTimeout):
+        fetch(upstream.url, silence_s=0.1)
+    with pytest.raises(UpstreamUnreachable):
+        fetch("http://127.0.0.1:9/")
+    with pytest.raises(UpstreamError):
+        fetch("nonsense")
