@@ -2,7 +2,16 @@
 
 import typer
 
-from llmledger.cli import _pricing_check, _pricing_cost, _pricing_list, _pricing_set, _pricing_show
+from llmledger.cli import (
+    _pricing_check,
+    _pricing_cost,
+    _pricing_diff,
+    _pricing_history,
+    _pricing_list,
+    _pricing_set,
+    _pricing_show,
+    _pricing_update,
+)
 
 SUMMARY = "What models cost: list, show, cost, set, check, update, diff, history."
 
@@ -12,3 +21,6 @@ app.command("show")(_pricing_show.command)
 app.command("cost")(_pricing_cost.command)
 app.command("set")(_pricing_set.command)
 app.command("check")(_pricing_check.command)
+app.command("update")(_pricing_update.command)
+app.command("diff")(_pricing_diff.command)
+app.command("history")(_pricing_history.command)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from llmledger.core.usage import UNIT_BY_PRICE_KEY
 from llmledger.errors import ConfigError
 from llmledger.pricebook._schema import DELIMITERS
+from llmledger.pricebook.writer import file_text
 
 PRICE_KEYS: Mapping[str, str] = {
     "input_mtok": "input",
@@ -97,6 +99,12 @@ def read_installed(checked: date) -> list[GenaiProvider]:
 
     evidence = {"source": source, "checked": checked, "evidence": "secondary"}
     return [_provider(one, evidence) for one in providers]
+
+
+def write_installed(folder: Path, *, checked: date) -> None:
+    """Write the installed package's prices into a folder as a price table of ours."""
+    for one in read_installed(checked):
+        (folder / f"{one.name}.toml").write_text(file_text(one.header, one.models), encoding="utf-8")
 
 
 def _provider(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
