@@ -25,7 +25,7 @@ def _odd(comparison: Comparison) -> list[Finding]:
 def _planted(seed: int, *plants: Plant) -> Case:
     case = a_case(seed)
     for plant in plants:
-        plant(case, random.Random(seed))
+        plant(case, random.Random(seed * 31 + 7))
     return case
 
 

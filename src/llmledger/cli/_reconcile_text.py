@@ -8,7 +8,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from llmledger.cli._render import Column, table
+from llmledger.cli._render import Column, shorten, table, width
 from llmledger.core.reconcile_causes import Finding
 from llmledger.core.reconcile_digest import OddPrice
 from llmledger.core.reconcile_words import (
@@ -70,9 +70,15 @@ def class_table(found: Reconciliation) -> list[str]:
         Column("Evidence", priority=1, shrinks=True),
     ]
     rows = [
-        (row.name, usd(row.amount), f"{row.lines:,}", row.evidence) for row in class_rows(found.comparison.findings)
+        (row.name, usd(row.amount), f"{row.lines:,}", _room(row.evidence, 50))
+        for row in class_rows(found.comparison.findings)
     ]
     return table(columns, rows).split("\n")
+
+
+def _room(text: str, others: int) -> str:
+    """A text cut to what is left beside the other columns; JSON and CSV have it whole."""
+    return shorten(text, max(20, width() - others))
 
 
 def group_table(found: Reconciliation, by: str) -> list[str]:
@@ -98,7 +104,7 @@ def finding_table(findings: Sequence[Finding], chosen: str) -> list[str]:
             usd(one.amount),
             one.key or "",
             " ".join(map(str, one.lines[:4])),
-            one.evidence,
+            _room(one.evidence, 72),
         )
         for one in findings
         if wanted in one.class_name.casefold()
@@ -109,9 +115,9 @@ def finding_table(findings: Sequence[Finding], chosen: str) -> list[str]:
         Column("Day"),
         Column("Model", shrinks=True),
         Column("Amount", right=True),
-        Column("Key", priority=2),
-        Column("Lines", priority=3),
-        Column("Evidence", priority=1, shrinks=True),
+        Column("Key", priority=1),
+        Column("Lines", priority=2),
+        Column("Evidence", priority=3),
     ]
     text = table(columns, rows[:MOST_SHOWN]).split("\n")
     return [*text, f"... and {len(rows) - MOST_SHOWN} more: --format csv has all"] if len(rows) > MOST_SHOWN else text

@@ -74,7 +74,7 @@ def command(
         credits=credits,
         fetch=fetch,
     )
-    wanted = _format("json" if json else format)
+    wanted, heading = _format("json" if json else format), _by(by)
     if formats:
         list_formats()
     elif words and words[0] in ("list", "show", "undo") and not Path(words[0]).exists():
@@ -82,7 +82,7 @@ def command(
     elif init_rules:
         out(draft(wish), end="")
     else:
-        _answer(compared(wish, ledger, record=record), by=_by(by), class_=class_, wanted=wanted)
+        _answer(compared(wish, ledger, record=record), by=heading, class_=class_, wanted=wanted)
 
 
 def _format(text: str) -> str:

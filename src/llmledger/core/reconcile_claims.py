@@ -115,12 +115,12 @@ def _twice(view: View) -> Iterator[Claim]:
     """Everything exactly twice, on either side."""
     if len(view.billed.money.keys() | view.billed.quantity.keys()) < 2 or not view.ledger.requests:
         return
+    # A single request that is billed twice may as well be another one just like it.
+    more = (Cause.DUPLICATE,) if view.ledger.requests > 1 else (Cause.MISSING_IN_LEDGER, Cause.DUPLICATE)
     told = {meter: Decimal(quantity) for meter, quantity in view.ledger.quantity.items()}
     spent = _shown(view.at_grain(view.ledger.money))
     if view.knows_quantities and told:
-        yield Claim(
-            (Cause.DUPLICATE,), told, spent, "the statement has everything twice: is it the same export two times?"
-        )
+        yield Claim(more, told, spent, "the statement has everything twice: is it the same export two times?")
     gone = {meter: -Decimal(quantity) for meter, quantity in view.billed.quantity.items()}
     paid = {meter: -amount for meter, amount in view.at_grain(view.billed.money).items()}
     if view.knows_quantities and gone:

@@ -84,7 +84,9 @@ def sentences(comparison: Comparison, *, provider: str, zone: str, observer: boo
     if not comparison.ledger_requests:
         return [f"{provider} {said} {usd(comparison.billed)} for {when}."]
     text = f"{provider} {said} {usd(comparison.billed)} for {when}. The ledger has {usd(comparison.ledger)}"
-    parts = [_part(row) for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
+    keys = sorted({one.key for one in comparison.findings if one.causes == (Cause.OTHER_KEY,) and one.key})
+    rows = [row for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
+    parts = [_part(row, keys) for row in rows]
     head = f"{text}; {', '.join(parts)}." if parts else f"{text}."
     return [head, f"Unexplained: {_two_digits(comparison.unexplained)}."]
 
@@ -93,8 +95,12 @@ def _two_digits(amount: Decimal) -> str:
     return usd(amount) if amount else "$0.00"
 
 
-def _part(row: ClassRow) -> str:
+def _part(row: ClassRow, keys: Sequence[str]) -> str:
     known = {str(cause): words for cause, words in _SHORT.items()}
+    if row.name == Cause.OTHER_KEY and keys:
+        named = ", ".join(key if len(key) <= 12 else f"…{key[-4:]}" for key in keys[:3])
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        return f"{usd(row.amount)} went past it (key {named}{more})"
     return f"{usd(row.amount)} {known.get(row.name, f'is {row.name}')}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from llmledger.statements._contract import Head
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "date": ("date", "day", "time", "datum", "jour", "fecha", "start"),
+    "date": ("date", "day", "tag", "time", "datum", "jour", "fecha", "start"),
     "model": ("model", "modell", "sku", "modèle"),
     "kind": ("kind", "type", "meter", "direction", "item"),
     "quantity": ("quantity", "tokens", "menge", "amount of", "usage"),
@@ -62,10 +62,15 @@ def _columns(names: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for meaning, words in _WORDS.items():
         free = [name for name in names if name not in found.values()]
-        hit = next((name for word in words for name in free if word in name), None)
+        hit = next((name for word in words for name in free if _means(name, word)), None)
         if hit:
             found[meaning] = hit
     return found
+
+
+def _means(name: str, word: str) -> bool:
+    """Whether a column's name holds a word; a short word must be a word of its own."""
+    return word in name if len(word) > 3 else word in name.replace("_", " ").split()
 
 
 def _format_of(text: str) -> str:
