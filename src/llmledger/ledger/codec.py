@@ -39,8 +39,9 @@ def from_plain(kind: type[Record], plain: Any) -> Record:
 
 
 def compact(value: object) -> str:
-    """Write plain JSON values as they are stored: no spaces, real characters."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Write plain JSON values as they are stored: no spaces, real characters; a lone surrogate becomes U+FFFD."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Opening the ledger file: where it may be, how SQLite is set, and what each of its failures means for a person."""
 
+import errno
 import os
 import sqlite3
 import sys
@@ -68,9 +69,12 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def os_storage_error(error: OSError, path: Path) -> StorageError:
     """Say what a failure of the file system means for the ledger."""
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         hint = "Check that you own the file and its folder, or use --ledger PATH."
-        return LedgerReadOnly(f"Ledger {path} cannot be written: permission denied.", hint=hint)
+        return LedgerReadOnly(f"Ledger {path} cannot be written: {error.strerror or error}.", hint=hint)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        said, hint = _SENTENCES[sqlite3.SQLITE_FULL]
+        return StorageError(f"Ledger {path} {said}.", hint=hint)
     return StorageError(
         f"Ledger {path} cannot be used: {error.strerror or error}.", hint="Check the path and the disk."
     )

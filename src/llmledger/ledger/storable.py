@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from llmledger.core.adjustment import Adjustment
 from llmledger.core.cost import CostSource
 from llmledger.core.request import Attribution, Begun, Charged, Finished, Part
-from llmledger.core.usage import Usage
+from llmledger.core.usage import COLUMN_UNITS, Usage
 
 LONGEST_NAME = 500
 """Characters of a model, a user, a tag and the like."""
@@ -29,7 +29,8 @@ LARGEST_NANOUSD = 10**15
 """A million dollars for one request."""
 LARGEST_MS = 10**12
 
-Value = TypeVar("Value")
+_COUNTED = frozenset(unit.name for unit in COLUMN_UNITS)
+"""Units with a column of whole numbers; only the others may have decimals."""
 
 
 class _Mending:
@@ -184,7 +185,8 @@ def _are_plain_words(words: tuple[Any, ...], single: tuple[str, ...]) -> bool:
     except TypeError:
         return False
     is_short = len(joined) <= LONGEST_NAME and len(marks) <= LONGEST_NAME
-    return is_short and joined.isascii() and "\x00" not in joined and marks.isidentifier() | (not marks)
+    is_marked_well = all(single) and (not marks or marks.isidentifier())
+    return is_short and is_marked_well and joined.isascii() and "\x00" not in joined
 
 
 def _are_plain_numbers(counts: tuple[Any, ...], amounts: tuple[Any, ...]) -> bool:
@@ -252,8 +254,12 @@ def _attribution(attribution: Attribution, mending: _Mending) -> Attribution:
 
 def _usage(usage: Usage, mending: _Mending) -> Usage:
     told = usage.told()
-    values: dict[str, Any] = {name: mending.quantity(quantity, name) for name, quantity in told.items()}
-    return usage if values == told else Usage(**values)
+    values: dict[str, Any] = {
+        name: mending.number(quantity, name, LARGEST_COUNT) if name in _COUNTED else mending.quantity(quantity, name)
+        for name, quantity in told.items()
+    }
+    is_kept = all(values[name] is quantity for name, quantity in told.items())
+    return usage if is_kept else Usage(**values)
 
 
 def _charged(charged: Charged, mending: _Mending) -> Charged:
@@ -297,7 +303,8 @@ def _timeline(timeline: tuple[tuple[str, int], ...], mending: _Mending) -> tuple
 
 
 def _word(text: str) -> str:
-    return "_".join(text.replace(":", "_").split()) or "_" if any(c in text for c in " \t\n\r:") else text
+    """One word without spaces or colons, which separate words where several are stored together."""
+    return "_".join(text.replace(":", " ").split()) or "_"
 
 
 def _aware(moment: datetime) -> datetime:
