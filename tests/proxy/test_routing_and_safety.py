@@ -50,10 +50,15 @@ def test_the_first_segment_names_the_provider() -> None:
     """Its address comes from the table; the rest of the path goes on."""
     route = ROUTES.named("/openai/v1/chat/completions")
 
-    assert route == Route("openai", "https://api.openai.com/v1/chat/completions", "/v1/chat/completions", "openai_chat")
+    endpoint = "/v1/chat/completions"
+    assert route == Route(
+        provider="openai", url="https://api.openai.com" + endpoint, endpoint=endpoint, dialect="openai_chat"
+    )
     assert ROUTES.named("/open-ai/v1/models") is not None
     assert ROUTES.named("/genai/v1beta/models/m:generateContent").provider == "gemini"  # type: ignore[union-attr]
-    assert ROUTES.named("/ollama/api/chat") == Route("ollama", "http://o/api/chat", "/api/chat", "ollama", True)
+    assert ROUTES.named("/ollama/api/chat") == Route(
+        provider="ollama", url="http://o/api/chat", endpoint="/api/chat", dialect="ollama", is_local=True
+    )
     assert ROUTES.named("/nobody/v1/x") is None
 
 
@@ -85,7 +90,7 @@ def test_prefixes_say_for_whom() -> None:
     """Project and user, in any order, for clients that cannot send headers."""
     both = split("/u/bob/p/acme/openai/v1/models")
 
-    assert (both.path, both.project, both.user) == ("/openai/v1/models", "acme", "bob")
+    assert (both.path, both.words) == ("/openai/v1/models", {"project": "acme", "user": "bob"})
     assert split("/p/acme") == split("/p/acme")
     assert split("/p/acme").path == "/p/acme"
 

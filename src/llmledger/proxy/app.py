@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from llmledger.dialects import load
 from llmledger.errors import UpstreamError
-from llmledger.proxy import headers as header
+from llmledger.operations import request_headers as header
 from llmledger.proxy.exchange import Asked, Metered, World
 from llmledger.proxy.incoming import ClientGone, Incoming, Receive, Send
 from llmledger.proxy.replies import reply, reply_json
@@ -71,8 +71,7 @@ class ProxyApp:
             query=query,
             raw=scope["headers"],
             headers=headers,
-            project=unquote(apart.project) if apart.project else None,
-            user=unquote(apart.user) if apart.user else None,
+            prefixes={name: unquote(value) for name, value in apart.words.items()},
         )
         if asked.method in FREE_METHODS or FREE_PATHS.search(route.endpoint):
             await self._passed_on(asked, incoming, send)

@@ -10,11 +10,12 @@ from llmledger.core.redaction import fingerprint
 from llmledger.core.request import Attribution, Finished
 from llmledger.ledger import Ledger
 from llmledger.operations.record import Recorder
+from llmledger.operations.request_headers import NOBODY
+from llmledger.operations.wire import Keeper
 from llmledger.pricebook import PriceBook
 from llmledger.pricebook.provider import Provider
 from llmledger.proxy.app import ProxyApp
 from llmledger.proxy.exchange import World
-from llmledger.proxy.headers import NOBODY
 from llmledger.proxy.routing import Routes, Target
 from llmledger.proxy.safety import Guard
 from llmledger.upstream.aio import AioUpstream, Proxies
@@ -52,10 +53,13 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
             store=setup.ledger,
             upstream=upstream,
             monotonic=setup.monotonic,
-            fingerprint=lambda key: fingerprint(key, ledger_id=setup.ledger.ledger_id),
+            keeper=Keeper(
+                source="proxy",
+                fingerprint=lambda key: fingerprint(key, ledger_id=setup.ledger.ledger_id),
+                billing=setup.billing,
+                attribution=setup.attribution,
+            ),
             on_disconnect=setup.on_disconnect,
-            billing=setup.billing,
-            attribution=setup.attribution,
             on_finished=setup.on_finished,
             on_trouble=setup.on_trouble,
         )

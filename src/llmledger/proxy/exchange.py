@@ -8,19 +8,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from llmledger.core.money import nanousd_from_usd
-from llmledger.core.request import Attribution, Begun, Billing, Finished, Status, id_text
-from llmledger.dialects import decoded, load
+from llmledger.core.request import Begun, Finished, Status, id_text
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from llmledger.operations import request_headers as header
 from llmledger.operations.record import Ending, Opening, Recorder
-from llmledger.proxy import headers as header
+from llmledger.operations.usage_option import UsageHider, with_usage_asked
+from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.replies import reply
 from llmledger.proxy.routing import Route
-from llmledger.proxy.usage_option import UsageHider, with_usage_asked
 from llmledger.upstream.aio import AioUpstream, Exchange
-
-CHARACTERS_PER_TOKEN = 4
 
 MOST_DRAINS = 64
 """Answers that are read on at the same time after their clients left; beyond that the provider is stopped."""
@@ -46,12 +44,8 @@ class World:
     store: SoonStore
     upstream: AioUpstream
     monotonic: Callable[[], float]
-    fingerprint: Callable[[str], str]
+    keeper: Keeper
     on_disconnect: str = "drain"
-    billing: Mapping[str, str] = field(default_factory=dict)
-    """How a provider is paid, where the settings say so."""
-    attribution: Attribution = header.NOBODY
-    """What holds for a request that says nothing itself."""
     on_finished: Callable[[Finished], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
     draining: int = 0
@@ -66,8 +60,8 @@ class Asked:
     query: str
     raw: header.Raw
     headers: Mapping[str, str]
-    project: str | None = None
-    user: str | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+    """What the path says for whom it is: `project`, `user`."""
 
     @property
     def url(self) -> str:
@@ -121,33 +115,9 @@ class Metered:
             self._finish(begun, *ended)
 
     def _opening(self, body: bytes) -> Opening:
-        asked, route = self._asked, self._asked.route
-        if route.dialect is not None:
-            path = f"{route.endpoint}?{asked.query}" if asked.query else route.endpoint
-            self._facts = load(route.dialect).read_request(body, path=path)
-        facts, key = self._facts, self._key
-        beneath = self._world.attribution
-        named = {name: value for name, value in (("project", asked.project), ("user", asked.user)) if value}
-        configured = self._world.billing.get(route.provider)
-        kind = header.billing_of(key, asked.headers, is_local=route.is_local)
-        return Opening(
-            provider=route.provider,
-            model=facts.model or "",
-            source="proxy",
-            dialect=route.dialect or "none",
-            endpoint=route.endpoint[:200],
-            billing=Billing(configured) if configured else kind,
-            attribution=header.attribution(
-                asked.headers,
-                facts,
-                key=self._world.fingerprint(key) if key else None,
-                beneath=header.with_path_words(beneath, named),
-            ),
-            client_request_id=header.client_request_id(asked.headers),
-            input_tokens=-(-facts.input_characters // CHARACTERS_PER_TOKEN) or None,
-            max_output_tokens=facts.max_output_tokens,
-            price_context=facts.price_context,
-        )
+        asked = self._asked
+        opening, self._facts = open_request(asked.route, asked.headers, asked.query, body, self._world.keeper)
+        return with_prefixes(opening, asked.prefixes)
 
     async def _served(self, begun: Begun, body: bytes) -> tuple[Status, str | None]:
         """Send the request on and relay its answer; answers with how it ended."""
@@ -191,7 +161,7 @@ class Metered:
         self._http_status = answer.status
         self._provider_id = header.provider_request_id(answer.headers)
         low = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
-        self._meter = self._new_meter(low)
+        self._meter = open_meter(self._asked.route, self._facts, low.get(b"content-encoding"))
         is_stream = low.get(b"content-type", "").startswith("text/event-stream")
         hider = UsageHider() if hides and is_stream and b"content-encoding" not in low else None
         if watch is not None:
@@ -234,13 +204,6 @@ class Metered:
             return
         world.draining += 1
         self._drain_end = asyncio.get_running_loop().call_later(LONGEST_DRAIN_S, answer.abort)
-
-    def _new_meter(self, low: Mapping[bytes, str]) -> Meter | None:
-        route = self._asked.route
-        if route.dialect is None:
-            return None
-        meter = load(route.dialect).meter(provider=route.provider, streamed=self._facts.stream, asked=self._facts)
-        return decoded(meter, low.get(b"content-encoding"))
 
     async def _failed(self, begun: Begun, error: UpstreamError) -> tuple[Status, str | None]:
         """The provider could not be reached or said nothing in time; the client is told, in our words."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from llmledger.proxy.headers import REQUEST_ID
+from llmledger.operations.request_headers import REQUEST_ID
 from llmledger.proxy.incoming import Send
 
 ERROR_TYPE = "llmledger_proxy"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from llmledger.dialects import from_path
+from llmledger.operations.wire import Place
 
 ALIASES: Mapping[str, str] = {"genai": "gemini", "google": "gemini", "llama.cpp": "llamacpp", "lm-studio": "lmstudio"}
 """Names under which other gateways offer a provider."""
@@ -14,6 +15,7 @@ ALIASES: Mapping[str, str] = {"genai": "gemini", "google": "gemini", "llama.cpp"
 BY_MODEL = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "groq", "cerebras", "openrouter")
 """Providers that are asked in this order whether they know the model of a request to `/v1/...`."""
 
+_WORDS = {"p": "project", "u": "user"}
 _PREFIX = re.compile(r"/(?P<kind>[pu])/(?P<value>[^/]+)(?=/)")
 
 
@@ -32,21 +34,16 @@ class Split:
     """A path without the prefixes that only say for whom it is."""
 
     path: str
-    project: str | None = None
-    user: str | None = None
+    words: Mapping[str, str]
+    """`project` and `user`, as they are spelled in the path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Place):
     """Where one request goes."""
 
-    provider: str
     url: str
     """Absolute, without the query."""
-    endpoint: str
-    """The provider's own path; a row keeps it."""
-    dialect: str | None
-    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +93,9 @@ def split(path: str) -> Split:
     """Take `/p/{project}` and `/u/{user}` off the front of a path, in any order."""
     found: dict[str, str] = {}
     while (prefix := _PREFIX.match(path)) is not None:
-        found[prefix["kind"]] = prefix["value"][:200]
+        found[_WORDS[prefix["kind"]]] = prefix["value"][:200]
         path = path[prefix.end() :]
-    return Split(path, found.get("p"), found.get("u"))
+    return Split(path, found)
 
 
 def is_safe(path: str) -> bool:

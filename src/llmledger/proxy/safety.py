@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from llmledger.proxy.headers import ACCESS_KEY, Raw
+from llmledger.operations.request_headers import ACCESS_KEY, Raw
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -4,7 +4,7 @@ import pytest
 
 from llmledger.core.request import Attribution, Billing
 from llmledger.dialects._contract import RequestFacts
-from llmledger.proxy import headers as header
+from llmledger.operations import request_headers as header
 
 NO_FACTS, NOBODY = RequestFacts(), Attribution()
 

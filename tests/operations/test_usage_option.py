@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmledger.dialects import load
-from llmledger.proxy.usage_option import UsageHider, with_usage_asked
+from llmledger.operations.usage_option import UsageHider, with_usage_asked
 
 EVENTS = [
     b'data: {"choices":[{"delta":{"content":"Four"}}],"usage":null}\n\n',

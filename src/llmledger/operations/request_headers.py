@@ -136,11 +136,6 @@ def attribution(
     return replace(beneath, **named, key=key, tags=tags)
 
 
-def with_path_words(beneath: Attribution, named: Mapping[str, str]) -> Attribution:
-    """What the settings say, and over it what the path says."""
-    return replace(beneath, **named) if named else beneath  # type: ignore[arg-type]
-
-
 def client_request_id(headers: Mapping[str, str]) -> str | None:
     """The client's own id of the request: an attribute that may repeat, never a key."""
     return _first(headers, CLIENT_IDS)

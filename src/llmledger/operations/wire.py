@@ -1,0 +1,79 @@
+"""A request as it is on the wire: what opens its row, and the meter that reads its answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from llmledger.core.request import Attribution, Billing
+from llmledger.dialects import decoded, load
+from llmledger.dialects._contract import Meter, RequestFacts
+from llmledger.operations import request_headers as header
+from llmledger.operations.record import Opening
+
+CHARACTERS_PER_TOKEN = 4
+"""Nobody may wait for a tokenizer here; the estimate only counts when no usage is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Who is asked, where, and in which wire format."""
+
+    provider: str
+    endpoint: str
+    """The provider's own path, without the query."""
+    dialect: str | None = None
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """What is known of every request of one proxy or one program."""
+
+    source: str
+    fingerprint: Callable[[str], str]
+    billing: Mapping[str, str] = field(default_factory=dict)
+    """How a provider is paid, where the settings say so."""
+    attribution: Attribution = header.NOBODY
+    """What holds for a request that says nothing itself."""
+
+
+def open_request(
+    place: Place, headers: Mapping[str, str], query: str, body: bytes, keeper: Keeper
+) -> tuple[Opening, RequestFacts]:
+    """What opens the row of a request, from its place, its headers (lower-case names) and what is known of its body."""
+    facts = RequestFacts()
+    if place.dialect is not None:
+        path = f"{place.endpoint}?{query}" if query else place.endpoint
+        facts = load(place.dialect).read_request(body, path=path)
+    key = header.credential(headers, query)
+    told = keeper.billing.get(place.provider)
+    opening = Opening(
+        provider=place.provider,
+        model=facts.model or "",
+        source=keeper.source,
+        dialect=place.dialect or "none",
+        endpoint=place.endpoint[:200],
+        billing=Billing(told) if told else header.billing_of(key, headers, is_local=place.is_local),
+        attribution=header.attribution(
+            headers, facts, key=keeper.fingerprint(key) if key else None, beneath=keeper.attribution
+        ),
+        client_request_id=header.client_request_id(headers),
+        input_tokens=-(-facts.input_characters // CHARACTERS_PER_TOKEN) or None,
+        max_output_tokens=facts.max_output_tokens,
+        price_context=facts.price_context,
+    )
+    return opening, facts
+
+
+def with_prefixes(opening: Opening, named: Mapping[str, str]) -> Opening:
+    """The same, with what the path says for whom it is, where nothing else said so."""
+    attribution = opening.attribution
+    missing = {name: value for name, value in named.items() if getattr(attribution, name) is None}
+    return replace(opening, attribution=replace(attribution, **missing)) if missing else opening  # type: ignore[arg-type]
+
+
+def open_meter(place: Place, facts: RequestFacts, encoding: str | None) -> Meter | None:
+    """A meter for the answer; None when nobody knows the wire format."""
+    if place.dialect is None:
+        return None
+    meter = load(place.dialect).meter(provider=place.provider, streamed=facts.stream, asked=facts)
+    return decoded(meter, encoding)
