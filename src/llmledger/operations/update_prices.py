@@ -38,8 +38,8 @@ class PriceUpdate:
 def plan_update(ours: PriceBook, theirs: PriceBook, managed: Path, *, now: datetime, source: str) -> PriceUpdate:
     """Compare and write the new texts, on paper. Raises `PriceTableError` when either table cannot be used.
 
-    A price that changed closes the period in force and opens one: from the other table's own date when that is later than
-    ours, else from today, as the day on which it was seen. `source` begins the sources that the other may correct.
+    A price that changed closes the period in force and opens one: from the other table's own date when that is later
+    than ours, else from today, as the day on which it was seen. `source` begins the sources that the other may correct.
     """
     update = PriceUpdate()
     for provider in theirs.provider_names():
