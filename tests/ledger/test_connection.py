@@ -148,7 +148,7 @@ except LedgerReadOnly as error:
 
 def test_a_read_only_ledger_can_be_read_and_says_that_it_cannot_be_written(path):
     """A file without write permission in a folder without it; for root, a read-only mount."""
-    with _read_only(path.parent):
+    with ReadOnly(path.parent):
         done = subprocess.run(
             [sys.executable, "-c", READ_ONLY_SCRIPT, str(path)], capture_output=True, text=True, check=False
         )
@@ -158,7 +158,7 @@ def test_a_read_only_ledger_can_be_read_and_says_that_it_cannot_be_written(path)
     assert "cannot be written" in message or "is read-only" in message
 
 
-class _read_only:
+class ReadOnly:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

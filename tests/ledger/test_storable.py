@@ -1,4 +1,4 @@
-"""Any string and any number in any field: the row is written, it says what was mended, and its neighbours never suffer."""
+"""Any string and any number in any field: the row is written, says what was mended, and its neighbours never suffer."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -22,7 +22,7 @@ NASTY = [
     "\ud800",
     "x\udfffy",
     "\ud83d\ude00",
-    "‮right to left",
+    "\u202eright to left",
     "🤖" * 300,
     "x" * 10_000_000,
     "",

@@ -50,18 +50,20 @@ def schema_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> int:
+def check_schema(connection: sqlite3.Connection, path: Path, *, newest: int = SCHEMA) -> int:
     """Return the file's schema; refuse one that only a newer program understands."""
     found = schema_of(connection)
-    if found > SCHEMA:
+    if found > newest:
         raise LedgerNewer(
-            f"Ledger {path} has schema {found}; this llmledger reads up to {SCHEMA}.",
+            f"Ledger {path} has schema {found}; this llmledger reads up to {newest}.",
             hint="Update llmledger; the ledger was written by a newer one.",
         )
     return found
 
 
-def migrate(connection: sqlite3.Connection, path: Path, birth: Birth) -> int:
+def migrate(
+    connection: sqlite3.Connection, path: Path, birth: Birth, migrations: Mapping[int, Migration] = MIGRATIONS
+) -> int:
     """Bring the file up to the present schema and return how many migrations ran. The caller holds the ledger's lock.
 
     What is pending is read inside each transaction, so that of many processes that open an old file one migrates it.
@@ -71,13 +73,13 @@ def migrate(connection: sqlite3.Connection, path: Path, birth: Birth) -> int:
         connection.execute("BEGIN IMMEDIATE")
         try:
             check_is_ledger(connection, path)
-            found = check_schema(connection, path)
-            if found == SCHEMA:
+            found = check_schema(connection, path, newest=max(migrations))
+            if found == max(migrations):
                 connection.execute("COMMIT")
                 return ran
             if found == 0:
                 _check_is_blank(connection, path)
-            MIGRATIONS[found + 1](connection, birth)
+            migrations[found + 1](connection, birth)
             connection.execute(f"PRAGMA user_version = {found + 1}")
             connection.execute("COMMIT")
             ran += 1
