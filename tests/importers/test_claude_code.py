@@ -22,19 +22,19 @@ def test_the_largest_snapshot_counts_not_the_first() -> None:
     """ccusage#901, #938: the first of three says 1 token of output, the second 310, a late one 120."""
     found = requests("snapshots.jsonl")["snapshots0001"]
 
-    assert 310 == found["counts"]["output_tokens"]
-    assert "2026-10-20T09:00:02+00:00" == found["started_at"]
+    assert found["counts"]["output_tokens"] == 310
+    assert found["started_at"] == "2026-10-20T09:00:02+00:00"
 
 
 def test_input_includes_what_was_read_from_and_written_to_the_cache() -> None:
     """12 fresh + 9,000 read + 4,000 written = 13,012."""
     counts = requests("snapshots.jsonl")["snapshots0001"]["counts"]
 
-    assert (13_012, 9_000, 4_000) == (
+    assert (
         counts["input_tokens"],
         counts["cache_read_tokens"],
         counts["cache_write_tokens"],
-    )
+    ) == (13_012, 9_000, 4_000)
 
 
 def test_synthetic_messages_errors_and_zeros_are_no_requests() -> None:
@@ -46,30 +46,30 @@ def test_no_row_is_called_exact() -> None:
     """claude-code#22671: the log's numbers can be placeholders; those whose end was never written are `partial`."""
     found = requests("snapshots.jsonl")
 
-    assert "estimated" == found["snapshots0001"]["quality"]
-    assert "partial" == found["placeholder01"]["quality"]
+    assert found["snapshots0001"]["quality"] == "estimated"
+    assert found["placeholder01"]["quality"] == "partial"
 
 
 def test_absent_and_null_request_ids_neither_double_nor_drop() -> None:
     """ccusage 20.0.24 counts 303 tokens for the first and drops the second (compare ccusage#976)."""
     found = requests("request_ids.jsonl")
 
-    assert 300 == found["absent0000001"]["counts"]["output_tokens"]
-    assert 200 == found["null000000001"]["counts"]["output_tokens"]
+    assert found["absent0000001"]["counts"]["output_tokens"] == 300
+    assert found["null000000001"]["counts"]["output_tokens"] == 200
 
 
 def test_two_request_ids_of_one_message_are_one_request() -> None:
     """A message id is given out once; readers keyed by both count 600."""
     found = told("claude_code", FIXTURES / "claude_code" / "request_ids.jsonl")["requests"]
 
-    assert 1 == sum(request["key"] == "claude:msg_01two0000000001" for request in found)
+    assert sum(request["key"] == "claude:msg_01two0000000001" for request in found) == 1
 
 
 def test_one_hour_writes_are_told_from_five_minute_writes() -> None:
     """claude-powerline#104: at 5-minute prices a bill comes out 16 % low."""
     counts = requests("cache_writes.jsonl")["both000000001"]["counts"]
 
-    assert (4_000, 3_000) == (counts["cache_write_tokens"], counts["cache_write_1h_tokens"])
+    assert (counts["cache_write_tokens"], counts["cache_write_1h_tokens"]) == (4_000, 3_000)
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def test_advisors_are_parts_with_a_model_of_their_own() -> None:
     """100 in and 50 out by the model itself, 400 and 30 by its advisor."""
     found = requests("iterations.jsonl")["advisor000001"]
 
-    assert ["claude-sonnet-4-5", "claude-opus-4-1"] == [part[0] for part in found["parts"]]
-    assert (500, 80) == (found["counts"]["input_tokens"], found["counts"]["output_tokens"])
+    assert [part[0] for part in found["parts"]] == ["claude-sonnet-4-5", "claude-opus-4-1"]
+    assert (found["counts"]["input_tokens"], found["counts"]["output_tokens"]) == (500, 80)
 
 
 def test_compaction_is_added_to_totals_that_leave_it_out() -> None:
     """9,000 + 100 in, 700 + 50 out."""
     counts = requests("iterations.jsonl")["compaction001"]["counts"]
 
-    assert (9_100, 750) == (counts["input_tokens"], counts["output_tokens"])
+    assert (counts["input_tokens"], counts["output_tokens"]) == (9_100, 750)
 
 
 def test_a_session_owns_its_messages_and_not_the_sidechain_that_repeats_them() -> None:
@@ -108,7 +108,7 @@ def test_a_session_owns_its_messages_and_not_the_sidechain_that_repeats_them() -
 
 def test_a_sub_agents_own_message_counts() -> None:
     """ccusage#313, #913: 35 to 46 % of calls were missed."""
-    assert 220 == requests("sidechains.jsonl")["agent00000001"]["counts"]["output_tokens"]
+    assert requests("sidechains.jsonl")["agent00000001"]["counts"]["output_tokens"] == 220
 
 
 def test_logs_are_looked_for_in_both_default_folders_and_the_desktop_app(home: Path) -> None:
@@ -167,7 +167,7 @@ def test_usage_that_is_no_object_is_no_request(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text('{"type":"assistant","message":{"usage":null}}\n')
 
-    assert [] == told("claude_code", log)["requests"]
+    assert told("claude_code", log)["requests"] == []
 
 
 def test_reading_goes_on_behind_the_offset() -> None:
@@ -176,4 +176,4 @@ def test_reading_goes_on_behind_the_offset() -> None:
     marks = [item.offset for item in claude_code.read(LogFile(log)) if isinstance(item, Checkpoint)]
 
     assert [log.stat().st_size] == marks
-    assert [] == list(claude_code.read(LogFile(log, marks[0])))
+    assert list(claude_code.read(LogFile(log, marks[0]))) == []

@@ -1,4 +1,4 @@
-"""Every log source, found by its file: it fulfils the contract, has a recorded log, and tells what is expected of it."""
+"""Every log source, found by its file: it fulfils the contract, has a recorded log, and tells what is expected."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from llmledger.core.usage import UNIT_BY_NAME, Usage, leaves
 from llmledger.errors import InputFileError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head
-from llmledger.importers._contract import Checkpoint, Imported, LogFile, Location, Problem
+from llmledger.importers._contract import Checkpoint, Imported, Location, LogFile, Problem
 
 ALL = [(name, case) for name in names() for case in cases(name)]
 every_source = pytest.mark.parametrize("source", names())

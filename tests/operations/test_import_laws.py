@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from tests.support.claude_logs import import_files, line, rows, totals
 
 _CONTENT = """
-SELECT provider, model, project, session, started_at, sum(requests), sum(input_tokens), sum(output_tokens), sum(cost_nanousd)
+SELECT provider, model, project, session, started_at,
+  sum(requests), sum(input_tokens), sum(output_tokens), sum(cost_nanousd)
 FROM requests_v1 GROUP BY provider_request_id ORDER BY provider_request_id"""
 
 
@@ -41,7 +43,7 @@ def test_any_split_order_and_repetition_gives_the_same_ledger(
     import_files(folder / "plain.db", [plain])
     edges = [0, *sorted(cuts), len(order)]
     logs = []
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(edges)):
         logs.append(folder / f"{number}.jsonl")
         logs[-1].write_text("".join(ANSWERS[i] for i in order[start:end]))
     for log in logs + [logs[i] for i in repeated if i < len(logs)]:
@@ -70,7 +72,7 @@ def test_a_log_that_grows_by_any_bytes_gives_the_same_ledger(
         import_files(folder / "grown.db", [grown])
 
     assert rows(folder / "plain.db", _CONTENT) == rows(folder / "grown.db", _CONTENT)
-    assert [] == rows(folder / "grown.db", "SELECT * FROM import_problems")
+    assert rows(folder / "grown.db", "SELECT * FROM import_problems") == []
 
 
 _SCRIPT = """
@@ -113,7 +115,7 @@ def _tree(folder: Path) -> tuple[int, int, int, int]:
 
 
 def _import_process(ledger: Path, logs: Path, *, wal_bytes: int = 0, folders: int = 0) -> subprocess.Popen[bytes]:
-    """Import in a process that kills itself when the ledger's log has so many bytes, or after so many tens of folders."""
+    """A process that kills itself when the ledger's log has so many bytes, or after so many tens of folders."""
     root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", _SCRIPT, str(ledger), str(logs), str(wal_bytes), str(folders)]
     return subprocess.Popen(command, cwd=root)

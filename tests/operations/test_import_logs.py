@@ -32,8 +32,8 @@ def test_a_log_becomes_rows_priced_at_their_time(log: Path, ledger_path: Path) -
     """Sonnet 4.5: 20 x $3/M + 300 x $15/M = $0.00006 + $0.0045 = 4,560,000 nano-USD."""
     result = import_files(ledger_path, [log])
 
-    assert (2, 0, 0) == (result.added, result.known, result.problems)
-    assert (2, 20, 300, 4_560_000) == totals(ledger_path)
+    assert (result.added, result.known, result.problems) == (2, 0, 0)
+    assert totals(ledger_path) == (2, 20, 300, 4_560_000)
 
 
 def test_a_row_says_what_it_is(log: Path, ledger_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_second_import_adds_nothing_and_opens_nothing(log: Path, ledger_path: 
     import_files(ledger_path, [log])
     again = import_files(ledger_path, [log])
 
-    assert (0, 0, 0) == (again.files, again.added, again.known)
+    assert (again.files, again.added, again.known) == (0, 0, 0)
 
 
 def test_appended_lines_add_only_themselves(log: Path, ledger_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_appended_lines_add_only_themselves(log: Path, ledger_path: Path) -> Non
     append(log, line(3, output=50, minute=2))
     again = import_files(ledger_path, [log])
 
-    assert (1, 0) == (again.added, again.known)
-    assert 350 == totals(ledger_path)[2]
+    assert (again.added, again.known) == (1, 0)
+    assert totals(ledger_path)[2] == 350
 
 
 def test_a_later_snapshot_becomes_an_adjustment(log: Path, ledger_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_later_snapshot_becomes_an_adjustment(log: Path, ledger_path: Path) ->
     append(log, line(2, output=900, minute=1))
     again = import_files(ledger_path, [log])
 
-    assert (0, 1) == (again.added, again.snapshots)
-    assert (2, 20, 1000) == totals(ledger_path)[:3]
-    assert [("reversal",), ("snapshot",)] == sorted(rows(ledger_path, "SELECT kind FROM adjustments"))
+    assert (again.added, again.snapshots) == (0, 1)
+    assert totals(ledger_path)[:3] == (2, 20, 1000)
+    assert sorted(rows(ledger_path, "SELECT kind FROM adjustments")) == [("reversal",), ("snapshot",)]
 
 
 def test_an_earlier_snapshot_that_comes_late_changes_nothing(log: Path, ledger_path: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_an_earlier_snapshot_that_comes_late_changes_nothing(log: Path, ledger_p
     other = tmp_path / "other.jsonl"
     other.write_text(line(2, output=3, minute=1))
 
-    assert (0, 1, 0) == ((again := import_files(ledger_path, [other])).added, again.known, again.snapshots)
+    assert ((again := import_files(ledger_path, [other])).added, again.known, again.snapshots) == (0, 1, 0)
 
 
 def test_a_message_in_several_session_files_counts_once(log: Path, ledger_path: Path, tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_a_message_in_several_session_files_counts_once(log: Path, ledger_path: 
     import_files(ledger_path, [log])
     again = import_files(ledger_path, [log, fork])
 
-    assert (1, 2) == (again.added, again.known)
-    assert 3 == totals(ledger_path)[0]
+    assert (again.added, again.known) == (1, 2)
+    assert totals(ledger_path)[0] == 3
 
 
 def test_a_half_written_line_waits_for_its_end(log: Path, ledger_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_half_written_line_waits_for_its_end(log: Path, ledger_path: Path) -> 
     append(log, whole[60:])
     again = import_files(ledger_path, [log])
 
-    assert (0, 1) == (first.problems, again.added)
+    assert (first.problems, again.added) == (0, 1)
 
 
 def test_a_last_line_without_its_newline_counts_once(log: Path, ledger_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_last_line_without_its_newline_counts_once(log: Path, ledger_path: Pat
     append(log, "\n" + line(4, minute=3))
     again = import_files(ledger_path, [log])
 
-    assert (3, 1) == (first.added, again.added)
-    assert 4 == totals(ledger_path)[0]
+    assert (first.added, again.added) == (3, 1)
+    assert totals(ledger_path)[0] == 4
 
 
 def test_a_truncated_log_is_read_from_its_start(log: Path, ledger_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_a_truncated_log_is_read_from_its_start(log: Path, ledger_path: Path) ->
     log.write_text(line(9, minute=9))
     again = import_files(ledger_path, [log])
 
-    assert 1 == again.added
-    assert 3 == totals(ledger_path)[0]
+    assert again.added == 1
+    assert totals(ledger_path)[0] == 3
 
 
 def test_a_rewritten_log_of_the_same_length_is_read_anew(log: Path, ledger_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_rewritten_log_of_the_same_length_is_read_anew(log: Path, ledger_path:
     log.write_text(line(5, output=1) + line(5, output=100) + line(6, output=200, minute=1))
     os.utime(log, ns=(1, 1))
 
-    assert 2 == import_files(ledger_path, [log]).added
+    assert import_files(ledger_path, [log]).added == 2
 
 
 def test_a_moved_log_is_not_read_again(log: Path, ledger_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_a_moved_log_is_not_read_again(log: Path, ledger_path: Path) -> None:
     archived = log.rename(log.with_name("archived.jsonl"))
     again = import_files(ledger_path, [archived])
 
-    assert (0, 0) == (again.files, again.added)
+    assert (again.files, again.added) == (0, 0)
     append(archived, line(3, minute=2))
-    assert 1 == import_files(ledger_path, [archived]).added
+    assert import_files(ledger_path, [archived]).added == 1
 
 
 def test_a_copied_log_is_read_and_known(log: Path, ledger_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_copied_log_is_read_and_known(log: Path, ledger_path: Path) -> None:
     copy.write_bytes(log.read_bytes())
     again = import_files(ledger_path, [log, copy])
 
-    assert (1, 0, 2) == (again.files, again.added, again.known)
+    assert (again.files, again.added, again.known) == (1, 0, 2)
 
 
 def test_compressed_logs_are_read(log: Path, ledger_path: Path, tmp_path: Path) -> None:
@@ -161,8 +161,8 @@ def test_compressed_logs_are_read(log: Path, ledger_path: Path, tmp_path: Path) 
     packed = tmp_path / "s1.jsonl.gz"
     packed.write_bytes(gzip.compress(log.read_bytes()))
 
-    assert 2 == import_files(ledger_path, [packed]).added
-    assert 0 == import_files(ledger_path, [packed]).files
+    assert import_files(ledger_path, [packed]).added == 2
+    assert import_files(ledger_path, [packed]).files == 0
 
 
 def test_zstandard_logs_are_read(log: Path, ledger_path: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_zstandard_logs_are_read(log: Path, ledger_path: Path, tmp_path: Path) -
     packed = tmp_path / "s1.jsonl.zst"
     packed.write_bytes(zstandard.compress(log.read_bytes()))
 
-    assert 2 == import_files(ledger_path, [packed]).added
+    assert import_files(ledger_path, [packed]).added == 2
 
 
 @pytest.mark.parametrize("name", ["s1.jsonl.gz", "s1.jsonl.zst"])
@@ -183,7 +183,7 @@ def test_a_damaged_archive_is_a_problem_and_stops_nothing(
     packed.write_bytes(b"\x1f\x8b damaged")
     result = import_files(ledger_path, [packed, log])
 
-    assert (2, 1) == (result.added, result.problems)
+    assert (result.added, result.problems) == (2, 1)
 
 
 def test_malformed_lines_are_counted_and_kept_in_quarantine(log: Path, ledger_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_malformed_lines_are_counted_and_kept_in_quarantine(log: Path, ledger_pa
     append(log, '{"type":"assistant","message":{"usage":{"secret"\nnonsense\n' + line(3, minute=2))
     result = import_files(ledger_path, [log])
 
-    assert (3, 2) == (result.added, result.problems)
+    assert (result.added, result.problems) == (3, 2)
     found = rows(ledger_path, "SELECT reason FROM import_problems ORDER BY line")
-    assert [("not JSON",), ("not a JSON object",)] == found
+    assert found == [("not JSON",), ("not a JSON object",)]
 
 
 def test_a_problem_that_was_mended_leaves_quarantine(log: Path, ledger_path: Path) -> None:
@@ -203,14 +203,14 @@ def test_a_problem_that_was_mended_leaves_quarantine(log: Path, ledger_path: Pat
     log.write_text(line(1, output=100))
     import_files(ledger_path, [log])
 
-    assert [] == rows(ledger_path, "SELECT 1 FROM import_problems")
+    assert rows(ledger_path, "SELECT 1 FROM import_problems") == []
 
 
 def test_a_log_that_vanished_is_a_problem_and_stops_nothing(log: Path, ledger_path: Path) -> None:
     """It was deleted between finding and reading."""
     result = import_files(ledger_path, [log.with_name("gone.jsonl"), log])
 
-    assert (2, 1) == (result.added, result.problems)
+    assert (result.added, result.problems) == (2, 1)
 
 
 def test_since_leaves_out_what_began_before_and_a_later_import_fetches_it(log: Path, ledger_path: Path) -> None:
@@ -219,8 +219,8 @@ def test_since_leaves_out_what_began_before_and_a_later_import_fetches_it(log: P
     same = import_files(ledger_path, [log], since=NOON - timedelta(days=20) + timedelta(seconds=30))
     whole = import_files(ledger_path, [log])
 
-    assert (1, 0, 1) == (first.added, same.files, whole.added)
-    assert 2 == totals(ledger_path)[0]
+    assert (first.added, same.files, whole.added) == (1, 0, 1)
+    assert totals(ledger_path)[0] == 2
 
 
 def test_a_request_that_the_proxy_saw_is_linked_and_not_counted_twice(log: Path, ledger_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_a_request_that_the_proxy_saw_is_linked_and_not_counted_twice(log: Path,
         )
     result = import_files(ledger_path, [log])
 
-    assert (1, 1) == (result.added, result.linked)
-    assert (2, 20, 300) == totals(ledger_path)[:3]
+    assert (result.added, result.linked) == (1, 1)
+    assert totals(ledger_path)[:3] == (2, 20, 300)
 
 
 def test_a_request_that_the_proxy_records_later_takes_the_place_of_the_log(log: Path, ledger_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_request_that_the_proxy_records_later_takes_the_place_of_the_log(log: 
             a_finished({**begun, "started_at": at}, usage=a_usage(10, 100), provider_request_id=f"msg_01{1:016d}")
         )
 
-    assert (2, 20, 300) == totals(ledger_path)[:3]
+    assert totals(ledger_path)[:3] == (2, 20, 300)
 
 
 def test_an_unpriced_model_is_unpriced_and_not_free(ledger_path: Path, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_an_unpriced_model_is_unpriced_and_not_free(ledger_path: Path, tmp_path:
     log.write_text(line(1).replace("claude-sonnet-4-5", "stealth-model-9"))
     import_files(ledger_path, [log])
 
-    assert [("unknown", None)] == rows(ledger_path, "SELECT provider, cost_usd FROM requests_v1")
+    assert rows(ledger_path, "SELECT provider, cost_usd FROM requests_v1") == [("unknown", None)]
 
 
 def test_the_same_log_gives_the_same_ids_in_every_ledger(log: Path, ledger_path: Path, tmp_path: Path) -> None:
@@ -277,6 +277,6 @@ def test_many_records_are_written_in_several_transactions(ledger_path: Path, tmp
         log.write_text("".join(line(number * 10_000 + i, minute=i % 60) for i in range(3_000)))
         logs.append(log)
 
-    assert 9_000 == import_files(ledger_path, logs).added
-    assert 9_000 == totals(ledger_path)[0]
-    assert 0 == import_files(ledger_path, logs).files
+    assert import_files(ledger_path, logs).added == 9_000
+    assert totals(ledger_path)[0] == 9_000
+    assert import_files(ledger_path, logs).files == 0

@@ -64,7 +64,7 @@ def import_files(
         orders = [SourceOrder(name=source, files=tuple(files), **order)]
         (result,) = import_logs(
             orders,
-            LedgerSink(opened, lambda: NOON),
+            sink,
             means(since=since, **({"attribute": attribute} if attribute else {})),
         )
     return result

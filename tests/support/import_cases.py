@@ -1,4 +1,7 @@
-"""Recorded logs with what is expected of them: `python -m tests.support.import_cases` writes the expectations anew, to be read."""
+"""Recorded logs with what is expected of them.
+
+`python -m tests.support.import_cases` writes the expectations anew, to be read by a person.
+"""
 
 import json
 import sqlite3
@@ -80,4 +83,4 @@ def _rewritten() -> Iterator[Path]:
 
 if __name__ == "__main__":
     for written in _rewritten():
-        print(written.relative_to(FIXTURES))  # noqa: T201 - a tool for developers
+        print(written.relative_to(FIXTURES))

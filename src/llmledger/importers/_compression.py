@@ -55,6 +55,7 @@ class _Decompressed(io.RawIOBase):
         self._stream = stream
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -62,9 +62,7 @@ def read(file: LogFile) -> Iterator[Item]:
         with open_readonly(file.path) as connection:
             for row in connection.execute(_query(connection), {"since": _lowered(last)}):
                 last = max(last or "", str(row["id"]))
-                item = _request(row)
-                if item is not None:
-                    yield item
+                yield _request(row)
     except sqlite3.Error as error:
         yield Problem(0, f"not a readable database: {type(error).__name__}")
         return
@@ -104,7 +102,7 @@ def _lowered(ulid: str | None) -> str:
     return "".join(digits)
 
 
-def _request(row: sqlite3.Row) -> Imported | Problem | None:
+def _request(row: sqlite3.Row) -> Imported | Problem:
     started_at = moment(row["datetime_utc"])
     if started_at is None:
         return Problem(0, f"row {row['id']}: no time")

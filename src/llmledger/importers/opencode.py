@@ -91,7 +91,7 @@ def _read_database(file: LogFile) -> Iterator[Item]:
 
 def _messages(connection: sqlite3.Connection, since_ms: int) -> Iterator[tuple[str, str]]:
     """Ids and bodies of messages, those that a fork inherited left out where the fork says what it inherited."""
-    created = "coalesce(json_extract(data, '$.time.created'), 9e15)"
+    created = "iif(json_valid(data), coalesce(json_extract(data, '$.time.created'), 9e15), 9e15)"
     if columns(connection, "message"):
         yield from connection.execute(f"SELECT id, data FROM message WHERE {created} >= ? ORDER BY id", (since_ms,))
     if columns(connection, "session_message") >= {"id", "session_id", "seq", "data"}:
@@ -108,7 +108,8 @@ def _messages(connection: sqlite3.Connection, since_ms: int) -> Iterator[tuple[s
 def _steps(connection: sqlite3.Connection, message_id: str) -> list[Mapping[str, Any]]:
     if not columns(connection, "part"):
         return []
-    query = "SELECT data FROM part WHERE message_id = ? AND json_extract(data, '$.type') = 'step-finish' ORDER BY id"
+    is_step = "iif(json_valid(data), json_extract(data, '$.type'), '') = 'step-finish'"
+    query = f"SELECT data FROM part WHERE message_id = ? AND {is_step} ORDER BY id"
     return [mapping(loads(row[0].encode())) for row in connection.execute(query, (message_id,))]
 
 
