@@ -1,0 +1,209 @@
+"""A program that meters itself: both HTTP libraries, both kinds of client, whole and streamed."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.upstream import Answer, HangUp, Upstream, json_answer, stream_answer
+
+from llmledger.core.request import Attribution
+from llmledger.ledger import open_ledger
+from llmledger.pricebook import load, packaged_folder
+from llmledger.transport import AsyncLedgerTransport, LedgerTransport, Metering
+
+FIXTURES = Path(__file__).parent / "fixtures" / "dialects"
+CHAT = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "What does it cost?"}]}
+libraries = pytest.mark.parametrize("library", ["httpx", "httpx2"])
+
+
+@pytest.fixture
+def metering(tmp_path: Path) -> Iterator[Metering]:
+    """A ledger of its own, for a client named acme."""
+    with open_ledger(tmp_path / "ledger.db", now=lambda: datetime.now(UTC)) as ledger:
+        book = load([packaged_folder()])
+        yield Metering(ledger=ledger, book=book, attribution=Attribution(client="acme"), provider="openai")
+
+
+def rows(metering: Metering) -> list[dict[str, Any]]:
+    """What was written."""
+    with closing(sqlite3.connect(metering.ledger.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("SELECT * FROM requests_v1")]
+
+
+def client(library: str, metering: Metering) -> Any:
+    """A client of a library whose transport is ours."""
+    module = pytest.importorskip(library)
+    return module.Client(transport=LedgerTransport(module.HTTPTransport(), metering=metering))
+
+
+@libraries
+def test_a_whole_answer_leaves_a_row(library: str, metering: Metering, upstream: Upstream) -> None:
+    """The program gets the bytes, our id in a header, and the ledger the usage."""
+    upstream.answers(
+        json_answer({}),
+        Answer(200, {"content-type": "application/json"}, ((FIXTURES / "openai_chat/plain.json").read_bytes(),)),
+    )
+    with client(library, metering) as http:
+        assert http.get(upstream.url + "/v1/models").json() == {}
+        answer = http.post(
+            upstream.url + "/v1/chat/completions",
+            json=CHAT,
+            headers={"authorization": "Bearer sk-1234567890abcdefWXYZ", "x-llmledger-project": "site"},
+        )
+
+    assert answer.content == (FIXTURES / "openai_chat/plain.json").read_bytes()
+    (row,) = rows(metering)
+    assert row["request_id"].lower() == answer.headers["x-llmledger-request-id"]
+    assert (row["input_tokens"], row["output_tokens"], row["source"], row["status"]) == (2000, 500, "api", "completed")
+    assert (row["client"], row["project"], row["provider"]) == ("acme", "site", "openai")
+    assert "x-llmledger-project" not in upstream.received[1].headers
+    assert upstream.received[1].json == CHAT
+
+
+@libraries
+def test_a_stream_is_asked_for_its_usage_which_the_program_never_sees(
+    library: str, metering: Metering, upstream: Upstream
+) -> None:
+    """As through the proxy: the row is exact, the stream as if nobody had asked."""
+    data = (FIXTURES / "openai_chat/streamed.sse").read_bytes()
+    upstream.answers(stream_answer([data[at : at + 300] for at in range(0, len(data), 300)]))
+    with (
+        client(library, metering) as http,
+        http.stream("POST", upstream.url + "/v1/chat/completions", json=CHAT | {"stream": True}) as answer,
+    ):
+        got = b"".join(answer.iter_raw())
+
+    assert upstream.received[0].json["stream_options"] == {"include_usage": True}
+    assert b'"choices":[]' not in got and got.endswith(b"data: [DONE]\n\n")
+    (row,) = rows(metering)
+    assert (row["input_tokens"], row["output_tokens"], row["usage_quality"]) == (2000, 500, "exact")
+
+
+@libraries
+def test_an_answer_that_is_closed_early_is_cancelled(library: str, metering: Metering, upstream: Upstream) -> None:
+    """What was seen bounds the output from below."""
+    data = (FIXTURES / "openai_chat/streamed.sse").read_bytes()
+    upstream.answers(stream_answer([data[: data.index(b"cents")], data[data.index(b"cents") :]]))
+    body = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+    with (
+        client(library, metering) as http,
+        http.stream("POST", upstream.url + "/v1/chat/completions", json=body) as answer,
+    ):
+        next(answer.iter_raw())
+
+    (row,) = rows(metering)
+    assert (row["status"], row["error_type"]) == ("cancelled", "client_gone")
+    assert row["output_tokens"] >= 1
+
+
+@libraries
+def test_broken_and_refused_answers_are_failures(library: str, metering: Metering, upstream: Upstream) -> None:
+    """The program sees its library's own errors; each leaves its row."""
+    module = pytest.importorskip(library)
+    data = (FIXTURES / "openai_chat/streamed.sse").read_bytes()
+    upstream.answers(stream_answer([data[:200], HangUp()]), json_answer({"error": {"message": "no", "type": "x"}}, 401))
+    with client(library, metering) as http:
+        with pytest.raises(module.RemoteProtocolError):
+            http.post(upstream.url + "/v1/chat/completions", json=CHAT)
+        assert http.post(upstream.url + "/v1/chat/completions", json=CHAT).status_code == 401
+        with pytest.raises(module.ConnectError):
+            http.post("http://127.0.0.1:9/v1/chat/completions", json=CHAT)
+
+    found = rows(metering)
+    assert [(row["status"], row["error_type"]) for row in found] == [
+        ("failed", "upstream_broke_off"),
+        ("failed", "x"),
+        ("failed", "connect"),
+    ]
+    assert [row["cost_source"] for row in found[1:]] == ["not_billed", "not_billed"]
+
+
+@libraries
+def test_asynchronous_clients_are_metered_too(library: str, metering: Metering, upstream: Upstream) -> None:
+    """Whole, streamed, closed early and broken."""
+    module = pytest.importorskip(library)
+    data = (FIXTURES / "openai_chat/streamed.sse").read_bytes()
+    plain = Answer(200, {"content-type": "application/json"}, ((FIXTURES / "openai_chat/plain.json").read_bytes(),))
+    pieces = stream_answer([data[:400], data[400:]])
+    upstream.answers(json_answer({}), plain, pieces, pieces, stream_answer([data[:200], HangUp()]))
+    url = upstream.url + "/v1/chat/completions"
+    body = CHAT | {"stream": True}
+
+    async def run() -> None:
+        transport = AsyncLedgerTransport(module.AsyncHTTPTransport(), metering=metering)
+        async with module.AsyncClient(transport=transport) as http:
+            await http.get(upstream.url + "/v1/models")
+            assert (await http.post(url, json=CHAT)).status_code == 200
+            async with http.stream("POST", url, json=body) as answer:
+                assert b'"choices":[]' not in b"".join([piece async for piece in answer.aiter_raw()])
+            async with http.stream("POST", url, json=body) as answer:
+                async for _ in answer.aiter_raw():
+                    break
+            with pytest.raises(module.RemoteProtocolError):
+                await http.post(url, json=CHAT)
+            with pytest.raises(module.ConnectError):
+                await http.post("http://127.0.0.1:9/v1/chat/completions", json=CHAT)
+
+    asyncio.run(run())
+
+    assert [row["status"] for row in rows(metering)] == ["completed", "completed", "cancelled", "failed", "failed"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_official_sdks_take_it_as_their_transport(metering: Metering, upstream: Upstream) -> None:
+    """`openai.OpenAI(http_client=...)`: the stream is read to its `[DONE]` and closed, which is complete."""
+    openai, httpx2 = pytest.importorskip("openai"), pytest.importorskip("httpx2")
+    upstream.answers(stream_answer([(FIXTURES / "openai_chat/streamed.sse").read_bytes()]))
+    http = httpx2.Client(transport=LedgerTransport(httpx2.HTTPTransport(), metering=metering))
+    with openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="sk-test-0123456789", http_client=http) as sdk:
+        chunks = list(sdk.chat.completions.create(model="gpt-5-mini", messages=CHAT["messages"], stream=True))
+
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Four cents."
+    (row,) = rows(metering)
+    assert (row["status"], row["usage_quality"], row["output_tokens"]) == ("completed", "exact", 500)
+
+
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("https://api.anthropic.com/v1/messages", "anthropic"),
+        ("https://api.openai.com/v1/responses", "openai"),
+        ("http://localhost:11434/api/chat", "ollama"),
+        ("https://llm.corp.example/v1/chat/completions", "llm.corp.example"),
+    ],
+)
+def test_the_provider_is_known_from_the_address(metering: Metering, url: str, provider: str) -> None:
+    """By its host or its own port; a stranger's host stands for itself, so that the row tells where it went."""
+    from dataclasses import replace
+
+    httpx = import_module("httpx")
+    answering = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
+    unnamed = replace(metering, provider=None)
+    with httpx.Client(transport=LedgerTransport(answering, metering=unnamed)) as http:
+        http.post(url, json={"model": "m"})
+
+    (row,) = rows(metering)
+    assert row["provider"] == provider
+
+
+def test_without_settings_rows_go_to_the_users_own_ledger(ledger_path: Path, upstream: Upstream) -> None:
+    """The shortest form opens the ledger, and closes it with the client."""
+    upstream.answers(json_answer({}))
+    httpx = import_module("httpx")
+    with httpx.Client(transport=LedgerTransport()) as http:
+        http.post(upstream.url + "/v1/embeddings", json={"model": "m"})
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=AsyncLedgerTransport()) as http:
+            await http.post(upstream.url + "/v1/embeddings", json={"model": "m"})
+
+    asyncio.run(run())
+    with closing(sqlite3.connect(ledger_path)) as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == (2,)
