@@ -52,6 +52,11 @@ def command(
     if problems:
         _list_problems(path, json=json)
         return
+    if source == "llmledger" and paths:
+        from llmledger.cli._import_restore import restore_files
+
+        restore_files(path, paths, json=json)
+        return
     from llmledger.cli._import_means import since_of, sources_of
     from llmledger.cli._import_task import ImportTask
 

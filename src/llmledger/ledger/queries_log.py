@@ -15,9 +15,10 @@ from llmledger.ledger.queries_filter import (
 )
 from llmledger.ledger.queries_shape import time_conditions
 
-_STANDING = """LEFT JOIN adjustments n ON n.id = (
-  SELECT max(x.id) FROM adjustments x WHERE x.request_id = r.request_id AND x.requests > 0 AND x.kind <> 'reconcile')"""
-"""The entry that says where a request counts now, if it was moved."""
+STANDING_REQUESTS = """requests r LEFT JOIN adjustments n ON n.id = (
+  SELECT max(x.id) FROM adjustments x WHERE x.request_id = r.request_id AND x.requests > 0 AND x.kind <> 'reconcile')
+  LEFT JOIN sessions s ON s.id = COALESCE(n.session_id, r.session_id)"""
+"""Requests (`r`) with the entry that says where each counts now, if it was moved (`n`), and its session (`s`)."""
 _COUNTS = """NOT EXISTS (SELECT 1 FROM adjustments x WHERE x.request_id = r.request_id AND x.requests < 0) OR
   1 + (SELECT sum(x.requests) FROM adjustments x WHERE x.request_id = r.request_id AND x.kind <> 'reconcile') > 0"""
 """Whether a request still counts: duplicates do not."""
@@ -27,6 +28,15 @@ def find_rows(
     connection: Connection, window: Window, selection: Selection, *, limit: int | None = None
 ) -> Iterator[int]:
     """The row numbers of the requests that pass, newest first; at most `limit`."""
+    conditions = standing_conditions(connection, window, selection)
+    conditions.add(f"({_COUNTS})")
+    sql = f"SELECT r.id FROM {STANDING_REQUESTS} {conditions.sql} ORDER BY r.started_ms DESC, r.id DESC LIMIT ?"
+    for (row,) in connection.execute(sql, [*conditions.params, -1 if limit is None else limit]):
+        yield int(row)
+
+
+def standing_conditions(connection: Connection, window: Window, selection: Selection) -> Conditions:
+    """What a request has to fulfil as it stands now, over `STANDING_REQUESTS`."""
     dictionaries = read_dictionaries(connection, attributions=filters_attributions(selection))
     allowed = allowed_ids(selection, dictionaries)
     conditions = Conditions()
@@ -40,10 +50,4 @@ def find_rows(
     session_conditions(conditions, selection)
     if selection.unpriced:
         conditions.add(NET_UNPRICED)
-    conditions.add(f"({_COUNTS})")
-    sql = (
-        f"SELECT r.id FROM requests r {_STANDING} LEFT JOIN sessions s ON s.id = COALESCE(n.session_id, r.session_id) "
-        f"{conditions.sql} ORDER BY r.started_ms DESC, r.id DESC LIMIT ?"
-    )
-    for (row,) in connection.execute(sql, [*conditions.params, -1 if limit is None else limit]):
-        yield int(row)
+    return conditions

@@ -1,0 +1,45 @@
+"""What every export format fulfils.
+
+A format is a module of this folder with:
+
+    SUMMARY: str                              one line for people
+    ROWS: "view" or "records"                 requests as they stand now, or verbatim with their corrections
+    def write(table: Table) -> Iterator[str]  the text, in pieces; it never holds more than a piece of it
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal, Protocol
+
+from llmledger.core.export import Table
+from llmledger.core.spreadsheet import harmless
+
+PIECE = 500
+"""Rows per piece of text."""
+
+Row = Sequence[object]
+
+
+class Exporter(Protocol):
+    """One format."""
+
+    SUMMARY: str
+    ROWS: Literal["view", "records"]
+
+    def write(self, table: Table) -> Iterator[str]:
+        """The text of a table, in pieces."""
+
+
+def pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows, some hundred at a time."""
+    running = iter(rows)
+    while piece := list(islice(running, PIECE)):
+        yield piece
+
+
+def cells(row: Row) -> list[object]:
+    """A row for a spreadsheet: no text acts as a formula."""
+    return [harmless(value) if type(value) is str and value[:1] in _SUSPICIOUS else value for value in row]
+
+
+_SUSPICIOUS = frozenset("=+-@\t\r\n")

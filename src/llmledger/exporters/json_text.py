@@ -1,0 +1,22 @@
+"""JSON: one array of objects; unknown is null, money is decimal text."""
+
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+from llmledger.core.export import Table
+from llmledger.exporters._contract import pieces
+
+SUMMARY = "One JSON array of objects."
+ROWS: Literal["view", "records"] = "view"
+
+
+def write(table: Table) -> Iterator[str]:
+    """The text of a table, in pieces."""
+    yield "["
+    separator = "\n"
+    for piece in pieces(table.rows):
+        lines = (json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False) for row in piece)
+        yield separator + ",\n".join(lines)
+        separator = ",\n"
+    yield "\n]\n"

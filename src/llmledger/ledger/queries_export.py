@@ -1,0 +1,89 @@
+"""Requests on their way out: as the public view has them, or verbatim with their corrections, one at a time."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from llmledger.core.export import Table
+from llmledger.core.selection import Selection
+from llmledger.core.window import Window, from_unix_ms
+from llmledger.ledger.codec import to_plain
+from llmledger.ledger.queries import Connection
+from llmledger.ledger.queries_log import STANDING_REQUESTS, standing_conditions
+from llmledger.ledger.rows import (
+    SELECT_ADJUSTMENT,
+    SELECT_REQUEST,
+    adjustment_from_row,
+    as_dict,
+    finished_from_row,
+)
+
+
+def read_view(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
+    """The selected requests as the view `requests_v1` has them, in the order in which they were recorded."""
+    conditions = standing_conditions(connection, window, selection)
+    texts = ", c.prompt, c.response" if content else ""
+    joined = "JOIN requests q ON q.id = v.row LEFT JOIN contents c ON c.request_id = q.request_id" if content else ""
+    chosen = "" if not conditions.clauses else _chosen("v.row", conditions.sql)
+    cursor = connection.execute(
+        f"SELECT v.*{texts} FROM requests_v1 v {joined} {chosen} ORDER BY v.row", conditions.params
+    )
+    return Table(tuple(column[0] for column in cursor.description), cursor)
+
+
+def read_records(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
+    """The selected requests as they were written, each followed by its corrections; then those of no request."""
+    return Table(
+        ("record", "value"), chain(_requests(connection, window, selection, content=content), _orphans(connection))
+    )
+
+
+def count_selected(connection: Connection, window: Window, selection: Selection) -> int:
+    """How many requests are selected."""
+    conditions = standing_conditions(connection, window, selection)
+    return int(
+        connection.execute(f"SELECT count(*) FROM {STANDING_REQUESTS} {conditions.sql}", conditions.params).fetchone()[
+            0
+        ]
+    )
+
+
+def _chosen(column: str, where: str) -> str:
+    return f"WHERE {column} IN (SELECT r.id FROM {STANDING_REQUESTS} {where})"
+
+
+def _requests(
+    connection: Connection, window: Window, selection: Selection, *, content: bool
+) -> Iterator[tuple[object, ...]]:
+    conditions = standing_conditions(connection, window, selection)
+    chosen = "" if not conditions.clauses else _chosen("x.id", conditions.sql)
+    adjusted = connection.execute("SELECT 1 FROM adjustments LIMIT 1").fetchone() is not None
+    cursor = connection.execute(f"{SELECT_REQUEST} {chosen} ORDER BY x.id", conditions.params)
+    for row in cursor:
+        finished = finished_from_row(as_dict(cursor, row))
+        request_id = finished.begun.request_id
+        yield "request", to_plain(finished)
+        if adjusted:
+            yield from _adjustments(connection, "x.request_id = ?", (request_id,))
+        if content:
+            yield from _contents(connection, request_id)
+
+
+def _orphans(connection: Connection) -> Iterator[tuple[object, ...]]:
+    """Corrections of whole days, as invoices make them."""
+    yield from _adjustments(connection, "x.request_id IS NULL", ())
+
+
+def _adjustments(connection: Connection, condition: str, params: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
+    cursor = connection.execute(f"{SELECT_ADJUSTMENT} WHERE {condition} ORDER BY x.id", params)
+    for row in cursor:
+        yield "adjustment", to_plain(adjustment_from_row(as_dict(cursor, row)))
+
+
+def _contents(connection: Connection, request_id: bytes) -> Iterator[tuple[object, ...]]:
+    row = connection.execute(
+        "SELECT started_ms, prompt, response FROM contents WHERE request_id = ?", (request_id,)
+    ).fetchone()
+    if row is not None:
+        started_at = from_unix_ms(row[0]).isoformat()
+        named = {"request_id": request_id.hex(), "started_at": started_at, "prompt": row[1], "response": row[2]}
+        yield "content", named

@@ -1,0 +1,114 @@
+"""Export: requests or sums in a format, to a file that is either whole or not there."""
+
+import gzip
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from llmledger.core.export import Table
+from llmledger.core.selection import Selection
+from llmledger.core.window import Window
+from llmledger.errors import InputFileError, UsageError
+from llmledger.exporters import load, names
+from llmledger.ledger.queries_export import read_records, read_view
+from llmledger.operations.build_report import ReportRequest, Source, build_report
+from llmledger.reports.flat import json_lines
+
+
+class Output(Protocol):
+    """Where the bytes go."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What to export, and how."""
+
+    format: str
+    window: Window
+    selection: Selection = Selection()
+    by: tuple[str, ...] = ()
+    """Sums by these instead of single requests."""
+    content: bool = False
+    """With the stored texts of prompts and responses."""
+
+
+def format_of(path: Path) -> str | None:
+    """The format that a file's name ends in, if any: `usage.csv.gz` is csv."""
+    suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    return suffixes[-1] if suffixes and suffixes[-1] in names() else None
+
+
+def export(
+    source: Source, request: ExportRequest, output: Output, *, now: datetime, advance: Callable[[int], None]
+) -> None:
+    """Write an export piece by piece; memory does not grow with it. Raises UsageError for a format that cannot."""
+    exporter = load(request.format)
+    if request.by:
+        if request.format == "focus":
+            raise UsageError("focus has one row per meter of each request, and no groups", hint="Leave --by out.")
+        table = _sums(source, request, now)
+    elif exporter.ROWS == "records":
+        table = read_records(source.connection, request.window, request.selection, content=request.content)
+    else:
+        table = read_view(source.connection, request.window, request.selection, content=request.content)
+    for text in exporter.write(Table(table.columns, _counted(table, advance))):
+        output.write(text.encode("utf-8", "replace"))
+
+
+def _counted(table: Table, advance: Callable[[int], None]) -> Iterator[Sequence[object]]:
+    for row in table.rows:
+        yield row
+        advance(1)
+
+
+def _sums(source: Source, request: ExportRequest, now: datetime) -> Table:
+    asked = ReportRequest(window=request.window, selection=request.selection, by=request.by)
+    rows = list(json_lines(build_report(source, asked, now=now)))
+    columns = tuple(rows[0]) if rows else request.by
+    return Table(columns, [tuple(row.values()) for row in rows])
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Output]:
+    """A file that appears under its name only when everything is in it; `.gz` compresses. Raises InputFileError.
+
+    What is no ordinary file (a device, a named pipe) is never replaced: the bytes go straight into it.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as device:
+                yield device
+            return
+        # Through a link, the file it points to is replaced and not the link.
+        target = path.resolve()
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+        try:
+            with unfinished.open("xb") as file:
+                with _compressed(file, is_gzip=path.suffix.lower() == ".gz") as output:
+                    yield output
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputFileError(
+            f"{path} cannot be written: {error.strerror or error}.", hint="Nothing half-written is left behind."
+        ) from error
+
+
+@contextmanager
+def _compressed(file: BinaryIO, *, is_gzip: bool) -> Iterator[Output]:
+    if not is_gzip:
+        yield file
+        return
+    # No name and no time inside: the same rows make the same bytes.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
+        yield cast(Output, packed)

@@ -1,0 +1,113 @@
+"""Restore: read our own complete format back into a ledger, every request once."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from llmledger.core.adjustment import Adjustment
+from llmledger.core.request import Finished
+from llmledger.errors import InputFileError
+from llmledger.ledger.codec import from_plain
+
+AT_ONCE = 500
+
+
+class Counts(Protocol):
+    """What became of many records."""
+
+    @property
+    def added(self) -> int:
+        """Those that were new."""
+
+
+class Book(Protocol):
+    """What restoring needs of a ledger that is open for writing."""
+
+    def record_many(self, records: Iterable[Finished]) -> Counts:
+        """Write rows, each once."""
+
+    def adjust(self, *entries: Adjustment) -> bool:
+        """Append corrections; False when they were booked before."""
+
+    def store_content(
+        self, request_id: bytes, started_at: datetime, *, prompt: str | None = None, response: str | None = None
+    ) -> None:
+        """Keep the texts of a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a file held, and what of it was new."""
+
+    requests: int = 0
+    added: int = 0
+    adjustments: int = 0
+    booked: int = 0
+
+
+def restore(book: Book, lines: Iterable[bytes], *, name: str, advance: Callable[[int], None]) -> Restored:
+    """Write every line of a complete export into a ledger; what it has already stays as it is.
+
+    Raises InputFileError that names the line which cannot be read; everything before it is restored.
+    """
+    requests: list[Finished] = []
+    counts = dict.fromkeys(("requests", "added", "adjustments", "booked"), 0)
+
+    def write_requests() -> None:
+        counts["added"] += book.record_many(requests).added
+        counts["requests"] += len(requests)
+        requests.clear()
+
+    for number, line in enumerate(lines, 1):
+        kind, value = _record(line, f"{name}:{number}")
+        if kind == "request":
+            requests.append(value)
+            if len(requests) >= AT_ONCE:
+                write_requests()
+        else:
+            write_requests()
+            if kind == "adjustment":
+                counts["adjustments"] += 1
+                counts["booked"] += book.adjust(value)
+            else:
+                book.store_content(*value[:2], prompt=value[2], response=value[3])
+        advance(1)
+    write_requests()
+    return Restored(**counts)
+
+
+def _record(line: bytes, where: str) -> tuple[str, Any]:
+    try:
+        plain = json.loads(line)
+        kind, value = plain["record"], plain["value"]
+        if kind == "request":
+            return kind, from_plain(Finished, value)
+        if kind == "adjustment":
+            return kind, from_plain(Adjustment, value)
+        if kind == "content":
+            started_at = datetime.fromisoformat(value["started_at"])
+            return kind, (bytes.fromhex(value["request_id"]), started_at, value["prompt"], value["response"])
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise InputFileError(
+            f"{where} is no line of a complete export: {problem}", hint="Only `export --format jsonl` is read back."
+        ) from problem
+    raise InputFileError(f"{where} holds an unknown record {kind!r}", hint="It may be of a newer llmledger.")
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[Iterator[bytes]]:
+    """The lines of an export, compressed or not. Raises InputFileError."""
+    try:
+        with path.open("rb") as head:
+            is_gzip = head.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if is_gzip else path.open("rb") as file:
+            yield iter(file)
+    except (OSError, EOFError) as problem:
+        raise InputFileError(
+            f"{path} cannot be read: {problem}", hint="Is it whole? Check its size and hash."
+        ) from problem

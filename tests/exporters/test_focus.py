@@ -1,0 +1,99 @@
+"""FOCUS 1.2: one row per meter, costs that add up, units and times as the specification writes them."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+from llmledger.core.export import Table
+from llmledger.exporters import load
+
+REQUEST: dict[str, Any] = {
+    "request_id": "00ff",
+    "started_at": "2026-10-14T23:59:59.500Z",
+    "provider": "anthropic",
+    "model": "claude-sonnet-4-5",
+    "billing": "api",
+    "requests": 1,
+    "client": None,
+    "user": "ada",
+    "team": None,
+    "project": "web",
+    "operation": None,
+    "app": None,
+    "key": "ab…4f2a",
+    "host": None,
+    "tags": '{"env": "dev"}',
+    "cost_nanousd": 3_600_000_000 + 3_600_000,
+    "components": '{"i": [1200000, 3600000000], "o": [240, 3600000]}',
+    "price_context": '{"service_tier": "standard"}',
+    "rate": "anthropic/claude-sonnet-4-5@2025-09-29",
+}
+
+
+def rows_of(*requests: dict[str, Any]) -> list[dict[str, str]]:
+    """The rows of an export."""
+    table = Table(tuple(REQUEST), [tuple(request.values()) for request in requests])
+    return list(csv.DictReader(io.StringIO("".join(load("focus").write(table)))))
+
+
+def test_each_meter_is_a_row_and_the_costs_add_up() -> None:
+    """1.2 x 1,000,000 tokens at $3 = $3.6; 240 tokens at $15 per 1M = $0.0036."""
+    first, second = rows_of(REQUEST)
+
+    assert (first["SkuMeter"], first["ConsumedQuantity"], first["ConsumedUnit"]) == (
+        "Input Tokens",
+        "1200000.0",
+        "Tokens",
+    )
+    assert (first["PricingQuantity"], first["PricingUnit"], first["ListUnitPrice"]) == ("1.2", "1000000 Tokens", "3.0")
+    assert (first["BilledCost"], second["BilledCost"]) == ("3.6", "0.0036")
+    assert Decimal(second["ListUnitPrice"]) * Decimal(second["PricingQuantity"]) == Decimal(second["ListCost"])
+    assert sum(Decimal(row["EffectiveCost"]) for row in (first, second)) == Decimal("3.6036")
+
+
+def test_periods_are_half_open_in_utc_and_both_pairs_of_provider_columns_are_there() -> None:
+    """The day and the month of the request; 1.3 renamed the provider's columns."""
+    row = rows_of(REQUEST)[0]
+
+    assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == ("2026-10-14T00:00:00Z", "2026-10-15T00:00:00Z")
+    assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == ("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z")
+    assert {row[name] for name in ("ProviderName", "PublisherName", "ServiceProviderName", "HostProviderName")} == {
+        "anthropic"
+    }
+    assert json.loads(row["Tags"]) == {"env": "dev", "llmledger/user": "ada", "llmledger/project": "web"}
+    assert json.loads(row["SkuPriceDetails"]) == {"x_service_tier": "standard"}
+    assert (row["SubAccountId"], row["SubAccountType"]) == ("web", "Project")
+
+
+def test_what_a_subscription_covers_has_a_list_cost_and_is_not_billed() -> None:
+    """Plan value is never money."""
+    row = rows_of({**REQUEST, "billing": "subscription"})[0]
+
+    assert (row["ListCost"], row["BilledCost"], row["EffectiveCost"], row["ContractedUnitPrice"]) == (
+        "3.6",
+        "0.0",
+        "0.0",
+        "0.0",
+    )
+
+
+def test_a_stated_cost_without_matching_components_is_one_meter() -> None:
+    """The request itself, at what the provider said."""
+    (row,) = rows_of({**REQUEST, "cost_nanousd": 5_000_000_000, "project": None, "model": "", "tags": None})
+
+    assert (row["SkuMeter"], row["BilledCost"], row["ConsumedQuantity"]) == ("Billed Requests", "5.0", "1.0")
+    assert (row["SubAccountId"], row["SubAccountType"], row["SkuId"]) == ("", "", "unnamed")
+
+
+def test_unpriced_requests_and_duplicates_have_no_row() -> None:
+    """The specification has no unknown cost."""
+    assert rows_of({**REQUEST, "cost_nanousd": None}, {**REQUEST, "requests": 0}) == []
+
+
+def test_a_free_component_without_quantity_has_a_price_of_zero() -> None:
+    """No division by nothing; durations are exact decimals."""
+    rows = rows_of({**REQUEST, "cost_nanousd": 10, "components": '{"i": [0, 0], "as": ["0.5", 10]}'})
+
+    assert (rows[0]["ListUnitPrice"], rows[1]["ConsumedUnit"], rows[1]["ConsumedQuantity"]) == ("0.0", "Seconds", "0.5")

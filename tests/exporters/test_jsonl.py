@@ -1,0 +1,16 @@
+"""JSON lines: one object per line, in ASCII."""
+
+import json
+
+from llmledger.core.export import Table
+from llmledger.exporters import load
+
+
+def test_every_line_is_an_object_and_every_text_survives() -> None:
+    """Lone surrogates and line breaks too."""
+    rows = [("request", {"text": "\ud800 ☃\n"}), ("adjustment", None)]
+
+    text = "".join(load("jsonl").write(Table(("record", "value"), rows)))
+
+    assert text.isascii()
+    assert [tuple(json.loads(line).values()) for line in text.splitlines()] == rows
