@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import RunCli
 from tests.support.ask import KEY, Ask
-from tests.support.chat import broken, chunk, streamed
+from tests.support.chat import broken, chunk, streamed, whole
 from tests.support.ledger_view import begun, rows, the_row
-from tests.support.upstream import HangUp, Reset, Upstream, json_answer, stream_answer
+from tests.support.upstream import Answer, HangUp, Reset, Upstream, json_answer, stream_answer
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -191,3 +191,66 @@ def test_a_failed_row_is_never_left_open(ask: Ask, upstream: Upstream, ledger_pa
 
     assert begun(ledger_path) == 0
     assert len(rows(ledger_path)) == 3
+
+
+def test_an_address_with_another_server_behind_it_wants_a_key_too(
+    run_cli: RunCli, upstream: Upstream, ledger_path: Path
+) -> None:
+    """A local server that was started with a key: 401 without one says how to give it."""
+    upstream.answers(json_answer({"error": {"message": "Invalid API Key"}}, 401))
+
+    result = run_cli("run", "-m", "ollama/x", "--base-url", upstream.url, "hi")
+
+    assert result.exit_code == 4
+    assert "Ollama wants a key (HTTP 401)" in result.stderr
+    assert "Set OLLAMA_API_KEY" in result.stderr
+
+
+def test_a_redirect_is_not_followed_and_costs_nothing(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:
+    """The key stays with the provider it is for."""
+    upstream.answers(Answer(302, {"location": "http://127.0.0.1:9/"}))
+
+    result = ask("hi")
+
+    assert result.exit_code == 5
+    assert "HTTP 302" in result.stderr
+    assert (the_row(ledger_path)["cost_usd"], len(upstream.received)) == ("0", 1)
+
+
+def test_a_bad_address_is_one_line(run_cli: RunCli) -> None:
+    """No traceback for what cannot be an address."""
+    result = run_cli("run", "-m", "ollama/x", "--base-url", "ftp://nowhere", "hi")
+
+    assert result.exit_code == 2
+    assert "must begin with http:// or https://" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("azure/gpt-5", "nothing tells how"),
+        ("voyage/voyage-3", "nothing tells how"),
+    ],
+)
+def test_a_provider_that_cannot_be_reached_from_here_says_what_is_missing(
+    run_cli: RunCli, model: str, said: str
+) -> None:
+    """Its price is known, its address is not."""
+    result = run_cli("run", "-m", model, "hi")
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_provider_without_an_address_takes_one(run_cli: RunCli, upstream: Upstream) -> None:
+    """--base-url and --dialect are all that it needs."""
+    upstream.answers(whole("ok"))
+
+    result = run_cli(
+        "run", "-m", "azure/gpt-5", "--base-url", upstream.url, "--dialect", "openai_chat", "--no-stream", "hi"
+    )
+
+    assert (result.exit_code, result.stdout) == (0, "ok\n"), result.stderr
+    assert upstream.received[0].path == "/v1/chat/completions"
+    without = run_cli("run", "-m", "azure/gpt-5", "--dialect", "openai_chat", "hi")
+    assert (without.exit_code, "nothing tells where Microsoft Azure is reached" in without.stderr) == (2, True)

@@ -81,12 +81,12 @@ def test_three_wire_formats_streamed_and_not_make_six_equal_rows(
     run_cli: RunCli, llamacpp: str, ledger_path: Path
 ) -> None:
     """The same prompt on a real server: usage agrees everywhere, and what was repeated was cached."""
-    prompt = "Write the word hello. This prompt is asked through three wire formats."
+    prompt = "Write a long story about the sea. It is asked for through three wire formats."
     for dialect in ("openai_chat", "openai_responses", "anthropic_messages"):
         for stream in ((), ("--no-stream",)):
             result = run_cli(
                 *("run", "-m", "llamacpp/smollm2", "--base-url", llamacpp, "--dialect", dialect),
-                *("-o", "temperature=0", "--max-tokens", "12", *stream, prompt),
+                *("-o", "temperature=0", "--max-tokens", "8", *stream, prompt),
             )
             assert result.exit_code == 0, result.stderr
 

@@ -30,15 +30,22 @@ class Destination:
 
 
 def request_url(to: Destination, built: BuiltRequest) -> str:
-    """The address of a built request at a provider, whose own path says what stands before the format's."""
+    """The address of a built request at a provider, whose own path for the wire format wins over the usual one.
+
+    Gemini has `/v1beta/openai/chat/completions` where the format says `/v1/chat/completions`. A base
+    URL may end in `/v1`, as the official SDKs want it.
+    """
     path, _, query = built.path.partition("?")
-    segments = path.strip("/").split("/")
+    *usual, last = path.strip("/").split("/")
     for place, dialect in to.provider.dialects.items():
-        theirs = place.strip("/").split("/")
-        if dialect == to.dialect and segments[0] in theirs:
-            segments = theirs[: theirs.index(segments[0])] + segments
+        *theirs, their_last = place.strip("/").split("/")
+        if dialect == to.dialect and their_last.rpartition(":")[2] == last.rpartition(":")[2]:
+            usual = theirs
             break
-    return f"{to.base_url.rstrip('/')}/{'/'.join(segments)}" + (f"?{query}" if query else "")
+    base = to.base_url.rstrip("/")
+    if usual and base.endswith(f"/{usual[0]}"):
+        usual = usual[1:]
+    return f"{base}/{'/'.join([*usual, last])}" + (f"?{query}" if query else "")
 
 
 def key_hint(provider: Provider) -> str:

@@ -1,0 +1,63 @@
+"""A new ledger belongs to the zone of the machine it was made on."""
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import RunCli
+from tests.support.ask import Ask
+from tests.support.chat import streamed
+from tests.support.upstream import Upstream
+
+from llmledger.cli._writing import machine_zone
+from llmledger.ledger import open_reader
+
+
+@pytest.mark.parametrize(
+    ("environ", "zone"),
+    [
+        ({"TZ": "Asia/Kolkata"}, "Asia/Kolkata"),
+        ({"TZ": ":Europe/Berlin"}, "Europe/Berlin"),
+        ({"TZ": "Etc/UTC"}, "UTC"),
+        ({"TZ": "Mars/Base"}, None),
+        ({}, None),
+    ],
+)
+def test_the_zone_of_the_machine_comes_from_its_variable(
+    environ: dict[str, str], zone: str | None, tmp_path: Path
+) -> None:
+    """TZ as POSIX writes it; what is no IANA name is no zone."""
+    assert machine_zone(environ, tmp_path / "localtime") == zone
+
+
+def test_the_zone_of_the_machine_comes_from_its_zone_file(tmp_path: Path) -> None:
+    """/etc/localtime is a link into the zone database."""
+    target = tmp_path / "zoneinfo" / "Pacific" / "Chatham"
+    target.parent.mkdir(parents=True)
+    target.touch()
+    (tmp_path / "localtime").symlink_to(target)
+
+    assert machine_zone({}, tmp_path / "localtime") == "Pacific/Chatham"
+
+
+def test_a_new_ledger_keeps_the_zone_of_its_first_day(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:
+    """Fixed at creation, whatever the machine says later."""
+    upstream.answers(streamed("ok"))
+    ask("hi", env={"TZ": "Asia/Kolkata"})
+    ask("hi", env={"TZ": "Europe/Berlin"})
+
+    with open_reader(ledger_path) as reader:
+        assert reader.home_zone == "Asia/Kolkata"
+
+
+def test_a_zone_that_was_set_wins_and_must_exist(
+    ask: Ask, upstream: Upstream, ledger_path: Path, run_cli: RunCli
+) -> None:
+    """LLMLEDGER_TZ; a wrong one is refused before anything is sent."""
+    upstream.answers(streamed("ok"))
+
+    wrong = ask("hi", env={"LLMLEDGER_TZ": "Europe/Berln"})
+    ask("hi", env={"LLMLEDGER_TZ": "Europe/Berlin", "TZ": "UTC"})
+
+    assert (wrong.exit_code, "Europe/Berlin" in wrong.stderr) == (2, True)
+    with open_reader(ledger_path) as reader:
+        assert reader.home_zone == "Europe/Berlin"
