@@ -29,7 +29,7 @@ def test_a_bill_that_agrees_says_so_in_sentences(run_cli: Run, bill: Path) -> No
     """0.05 + 0.08 is what the ledger has: nothing is unexplained, exit 0."""
     result = run_cli("reconcile", bill)
 
-    assert 0 == result.exit_code, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert "OpenAI billed $0.13 for 2026-09-30 (UTC). The ledger has $0.13." in result.stdout
     assert "Unexplained: $0.00." in result.stdout
 
@@ -64,9 +64,9 @@ def test_what_no_cause_explains_is_an_answer_of_no(run_cli: Run, tmp_path: Path)
     """An unknown kind of line for $3 stays unexplained: exit 1, unless the tolerance allows it."""
     bill = an_export(tmp_path / "cost.csv", *the_bill(), line("holographic tokens", 5, "3"))
 
-    assert 1 == run_cli("reconcile", bill).exit_code
-    assert 0 == run_cli("reconcile", bill, "--tolerance", "3.00").exit_code
-    assert 1 == run_cli("reconcile", bill, "--tolerance", "50%").exit_code
+    assert run_cli("reconcile", bill).exit_code == 1
+    assert run_cli("reconcile", bill, "--tolerance", "3.00").exit_code == 0
+    assert run_cli("reconcile", bill, "--tolerance", "50%").exit_code == 1
     assert "kind that we do not know" in run_cli("reconcile", bill).stdout
 
 
@@ -75,12 +75,15 @@ def test_json_has_every_class_and_exact_amounts(run_cli: Run, bill: Path) -> Non
     """One envelope with decimal text."""
     told = json.loads(run_cli("reconcile", bill, "--json").stdout)
 
-    assert "llmledger.reconcile/1" == told["schema"]
+    assert told["schema"] == "llmledger.reconcile/1"
     [statement] = told["statements"]
-    assert ("0.13", "0.13", "0", "0") == tuple(
-        statement[name] for name in ("billed_usd", "ledger_usd", "difference_usd", "unexplained_usd")
+    assert tuple(statement[name] for name in ("billed_usd", "ledger_usd", "difference_usd", "unexplained_usd")) == (
+        "0.13",
+        "0.13",
+        "0",
+        "0",
     )
-    assert ["matched"] == [row["class"] for row in statement["classes"]]
+    assert [row["class"] for row in statement["classes"]] == ["matched"]
 
 
 @pytest.mark.usefixtures("ledger")
@@ -89,7 +92,7 @@ def test_tables_keep_their_amounts_at_any_width(run_cli: Run, bill: Path, width:
     """The difference is there however narrow the terminal is."""
     result = run_cli("reconcile", bill, "--by", "day", env={"COLUMNS": width})
 
-    assert 0 == result.exit_code
+    assert result.exit_code == 0
     assert "Difference" in result.stdout
 
 
@@ -97,11 +100,11 @@ def test_tables_keep_their_amounts_at_any_width(run_cli: Run, bill: Path, width:
 @pytest.mark.parametrize("format_", ["csv", "md", "html"])
 def test_what_a_spreadsheet_or_page_would_run_is_made_harmless(run_cli: Run, tmp_path: Path, format_: str) -> None:
     """A line item that is a formula or a script comes out as text."""
-    evil = '"=cmd|\' /C calc\'!A1 <script>alert(1)</script>, wonders"'
+    evil = "\"=cmd|' /C calc'!A1 <script>alert(1)</script>, wonders\""
     row = f"1790726400,1790812800,,,0.5,usd,1,tokens,{evil},,=key,proj,org,,,,\n"
     result = run_cli("reconcile", an_export(tmp_path / "=cost.csv", *the_bill(), row), "--format", format_)
 
-    assert 0 == result.exit_code, result.stderr
+    assert result.exit_code == 0, result.stderr
     if format_ == "csv":
         cells = [cell.strip('"') for text in result.stdout.splitlines() for cell in text.split(",")]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
@@ -113,7 +116,7 @@ def test_an_empty_ledger_shows_the_statement_alone(run_cli: Run, bill: Path) -> 
     """Without a ledger the prices are checked against our table and the bill is broken down; nothing is created."""
     result = run_cli("reconcile", bill)
 
-    assert 0 == result.exit_code
+    assert result.exit_code == 0
     assert "here is the statement alone" in result.stdout
     assert "our table has no price" in result.stdout
     assert "key_a" in result.stdout
@@ -128,17 +131,17 @@ def test_recording_makes_charged_sums_equal_the_bill_once(run_cli: Run, tmp_path
     first = run_cli("reconcile", bill, "--record")
     again = run_cli("reconcile", bill, "--record")
 
-    assert 0 == first.exit_code, first.stderr
+    assert first.exit_code == 0, first.stderr
     assert "Recorded as statement 1." in first.stderr
     assert "nothing was changed" in again.stderr
-    assert "0.14" == _charged(run_cli)
+    assert _charged(run_cli) == "0.14"
     assert "cleared" in run_cli("reconcile", "list").stdout
     assert "price differs" in run_cli("reconcile", "show", "1").stdout
     assert "undone" in run_cli("reconcile", "undo", "1").stderr
     assert "undone before" in run_cli("reconcile", "undo", "1").stderr
-    assert "0.13" == _charged(run_cli)
+    assert _charged(run_cli) == "0.13"
     assert "Recorded as statement 2." in run_cli("reconcile", bill, "--record").stderr
-    assert "0.14" == _charged(run_cli)
+    assert _charged(run_cli) == "0.14"
 
 
 def _charged(run_cli: Run) -> str:
@@ -154,7 +157,7 @@ def test_a_period_is_settled_by_one_statement_at_a_time(run_cli: Run, bill: Path
     other = an_export(tmp_path / "other.csv", *the_bill(), line("cached input", 10, "0.01"))
     result = run_cli("reconcile", other, "--record")
 
-    assert 2 == result.exit_code
+    assert result.exit_code == 2
     assert "reconcile undo 1" in result.stderr
 
 
@@ -166,7 +169,7 @@ def test_rows_that_come_after_a_recording_are_told_as_late(
     a_ledger(ledger, [a_request(3)], clock)
 
     assert "1 late" in run_cli("reconcile", "list").stdout
-    assert 1 == json.loads(run_cli("reconcile", "list", "--json").stdout)["rows"][0]["late_requests"]
+    assert json.loads(run_cli("reconcile", "list", "--json").stdout)["rows"][0]["late_requests"] == 1
 
 
 @pytest.mark.usefixtures("ledger")
@@ -177,11 +180,11 @@ def test_the_total_of_a_pdf_can_be_compared_with_its_tax(run_cli: Run) -> None:
     odd = run_cli("reconcile", *common, "--total", "5.15USD", "--tax", "0.02")
     prepaid = run_cli("reconcile", *common, "--credits", "10+0-0-9.87")
 
-    assert 0 == fine.exit_code, fine.stderr
+    assert fine.exit_code == 0, fine.stderr
     assert "credits, tax, discount" in fine.stdout
-    assert 1 == odd.exit_code
+    assert odd.exit_code == 1
     assert "Unexplained: $5.00." in odd.stdout
-    assert 0 == prepaid.exit_code
+    assert prepaid.exit_code == 0
     assert "billed $0.13 for September 2026" in prepaid.stdout
 
 
@@ -197,7 +200,7 @@ def test_foreign_money_needs_a_rate(run_cli: Run, tmp_path: Path) -> None:
     assert "no rate for CNY" in without.stdout
     assert "Every token of it is in the ledger." in without.stdout
     assert "billed $0.13" in with_rate.stdout
-    assert 2 == run_cli("reconcile", path, "--record").exit_code
+    assert run_cli("reconcile", path, "--record").exit_code == 2
 
 
 @pytest.mark.usefixtures("ledger")
@@ -218,7 +221,7 @@ def test_the_same_file_twice_counts_once(run_cli: Run, bill: Path) -> None:
     """And it is told."""
     result = run_cli("reconcile", bill, bill)
 
-    assert 0 == result.exit_code
+    assert result.exit_code == 0
     assert "counts once" in result.stdout
     assert "billed $0.13" in result.stdout
 
@@ -231,7 +234,7 @@ def test_files_that_overlap_count_once_or_are_refused(run_cli: Run, bill: Path, 
 
     assert "billed $0.14" in run_cli("reconcile", bill, more).stdout
     refused = run_cli("reconcile", bill, other)
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert "differ" in refused.stderr
 
 
@@ -244,9 +247,9 @@ def test_any_table_can_be_read_by_drafted_rules(run_cli: Run, tmp_path: Path) ->
     rules.write_text(draft.stdout.replace("CHANGE-ME", "demo"), encoding="utf-8")
     result = run_cli("reconcile", odd, "--rules", rules)
 
-    assert 0 == draft.exit_code
+    assert draft.exit_code == 0
     assert 'decimal_mark = ","' in draft.stdout
-    assert 0 == result.exit_code, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert "billed $1.25" in result.stdout
 
 
@@ -256,7 +259,7 @@ def test_a_pdf_is_answered_with_where_the_data_is(run_cli: Run, tmp_path: Path) 
     path.write_bytes(b"%PDF-1.7 ...")
     result = run_cli("reconcile", path)
 
-    assert 3 == result.exit_code
+    assert result.exit_code == 3
     assert "platform.openai.com/usage" in result.stderr
     assert "--total" in result.stderr
 
@@ -287,8 +290,8 @@ def test_what_cannot_be_meant_is_one_clear_line(run_cli: Run, args: tuple[str, .
     """Exit 2, a line on stderr, nothing on stdout."""
     result = run_cli("reconcile", *args)
 
-    assert 2 == result.exit_code, result.stderr
-    assert "" == result.stdout
+    assert result.exit_code == 2, result.stderr
+    assert result.stdout == ""
     assert "Traceback" not in result.stderr
 
 
@@ -304,5 +307,5 @@ def test_the_known_formats_can_be_listed(run_cli: Run) -> None:
 def test_numbers_that_no_statement_has_are_told(run_cli: Run) -> None:
     """show and undo of an unknown number are usage errors; an empty list says how to begin."""
     assert "No statement is recorded yet" in run_cli("reconcile", "list").stdout
-    assert 2 == run_cli("reconcile", "show", "7").exit_code
-    assert 2 == run_cli("reconcile", "undo", "7").exit_code
+    assert run_cli("reconcile", "show", "7").exit_code == 2
+    assert run_cli("reconcile", "undo", "7").exit_code == 2

@@ -49,14 +49,14 @@ def test_pages_are_fetched_and_compared_and_the_key_is_nowhere(
     )
     result = run_cli("reconcile", "--fetch", "openai", "-p", "2026-09", env={"OPENAI_ADMIN_KEY": "sk-admin-secret"})
 
-    assert 0 == result.exit_code, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert "OpenAI billed $0.13 for September 2026 (UTC). The ledger has $0.13." in result.stdout
     asked = [parse_qs(urlsplit(request.path).query) for request in upstream.received]
-    assert ["p2"] == asked[-1]["page"]
-    assert ["1788220800"] == asked[0]["start_time"]
-    assert ["line_item", "project_id", "api_key_id"] == asked[0]["group_by[]"]
+    assert asked[-1]["page"] == ["p2"]
+    assert asked[0]["start_time"] == ["1788220800"]
+    assert asked[0]["group_by[]"] == ["line_item", "project_id", "api_key_id"]
     [kept] = [path for path in home.rglob("openai-*.json")]
-    assert 0o600 == kept.stat().st_mode & 0o777
+    assert kept.stat().st_mode & 0o777 == 0o600
     assert "sk-admin-secret" not in result.stdout + result.stderr + kept.read_text()
     assert b"sk-admin-secret" not in ledger_path.read_bytes()
 
@@ -89,21 +89,27 @@ def test_anthropic_and_openrouter_are_asked_as_they_document(run_cli: Run, home:
     request = upstream.received[-1]
 
     assert "billed $0.123" in anthropic.stdout, anthropic.stderr
-    assert "/v1/organizations/cost_report" == urlsplit(request.path).path
-    assert ("sk-ant-admin-secret", "2023-06-01") == (request.headers["x-api-key"], request.headers["anthropic-version"])
-    assert ["2026-10-01T00:00:00Z"] == parse_qs(urlsplit(request.path).query)["starting_at"]
+    assert urlsplit(request.path).path == "/v1/organizations/cost_report"
+    assert (request.headers["x-api-key"], request.headers["anthropic-version"]) == ("sk-ant-admin-secret", "2023-06-01")
+    assert parse_qs(urlsplit(request.path).query)["starting_at"] == ["2026-10-01T00:00:00Z"]
 
     activity = {"date": "2026-10-14", "model": "demo/model", "endpoint_id": "e", "provider_name": "D", "usage": 4.31}
-    counts = {"byok_usage_inference": 0, "requests": 1, "prompt_tokens": 5, "completion_tokens": 6, "reasoning_tokens": 0}
+    counts = {
+        "byok_usage_inference": 0,
+        "requests": 1,
+        "prompt_tokens": 5,
+        "completion_tokens": 6,
+        "reasoning_tokens": 0,
+    }
     _config(home, upstream, "openrouter")
     upstream.replies(lambda _: json_answer({"data": [activity | counts]}))
     openrouter = run_cli("reconcile", "--fetch", "openrouter", "-p", "2026-10", env=env)
 
     assert "billed $4.31" in openrouter.stdout, openrouter.stderr
-    assert ("/v1/activity", "Bearer sk-or-secret") == (
+    assert (
         upstream.received[-1].path.rstrip("?"),
         upstream.received[-1].headers["authorization"],
-    )
+    ) == ("/v1/activity", "Bearer sk-or-secret")
 
 
 @pytest.mark.usefixtures("home")
@@ -129,7 +135,7 @@ def test_a_refusal_says_whose_key_it_must_be(
     assert code == result.exit_code
     assert words in result.stderr
     assert "sk-admin-secret" not in result.stderr
-    assert [] == list(home.rglob("openai-*.json"))
+    assert list(home.rglob("openai-*.json")) == []
 
 
 @pytest.mark.usefixtures("home")
@@ -137,6 +143,6 @@ def test_without_the_key_it_says_which_is_needed(run_cli: Run) -> None:
     """Exit 4 with the variable and who can make the key."""
     result = run_cli("reconcile", "--fetch", "anthropic", "-p", "2026-09")
 
-    assert 4 == result.exit_code
+    assert result.exit_code == 4
     assert "ANTHROPIC_ADMIN_KEY is not set" in result.stderr
     assert json.dumps("individual accounts").strip('"') in result.stderr

@@ -1,5 +1,6 @@
 """For every statement fixture: the ledger that produced it agrees with it, to the nano-dollar or the documented rounding."""
 
+import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import tomllib
 from tests.support.planted import Rows
 from tests.support.statement_text import cases
 
@@ -110,7 +110,12 @@ def test_whole_cents_of_the_console_export_differ_by_their_rounding() -> None:
     """41,000 in, 12,500 written, 300,000 read and 9,000 out at 3, 3.75, 0.3 and 15 USD per million are 0.394875; billed 0.40."""
     case = next(case for case in CASES if case.name == "era_2026_08.csv")
     lines, format_ = _read(case)
-    exact = {"input_tokens": "0.123", "cache_write_tokens": "0.046875", "cache_read_tokens": "0.09", "output_tokens": "0.135"}
+    exact = {
+        "input_tokens": "0.123",
+        "cache_write_tokens": "0.046875",
+        "cache_read_tokens": "0.09",
+        "output_tokens": "0.135",
+    }
     rows = ledger_of([replace(line, amount=Decimal(exact[line.meter or ""])) for line in lines])
     comparison = _compared(lines, rows, format_)
 

@@ -35,7 +35,7 @@ def test_a_ledger_agrees_with_its_true_bill_at_every_grain(grain: Grain, seed: i
     """Without a plant nothing but matched (and rounding to the nano-dollar) is found."""
     comparison = _compared(a_case(seed), grain)
 
-    assert [] == _odd(comparison)
+    assert _odd(comparison) == []
     assert abs(comparison.difference) < Decimal("0.000001")
     assert comparison.ledger_requests > 0
 
@@ -51,11 +51,13 @@ def test_a_planted_cause_is_found_or_held_by_an_ambiguous_class(grain: Grain, pl
 
         assert comparison.difference == sum((one.amount for one in comparison.findings), Decimal(0))
         if grain in grains:
-            assert [] == [one.class_name for one in _odd(comparison) if cause not in one.causes]
+            assert [one.class_name for one in _odd(comparison) if cause not in one.causes] == []
             assert cause is Cause.MATCHED or _odd(comparison)
 
 
-@pytest.mark.parametrize("pair", list(combinations(PLANTS, 2))[::7], ids=lambda pair: "+".join(p.__name__ for p in pair))
+@pytest.mark.parametrize(
+    "pair", list(combinations(PLANTS, 2))[::7], ids=lambda pair: "+".join(p.__name__ for p in pair)
+)
 def test_classes_sum_to_the_difference_with_two_causes_too(pair: tuple[Plant, Plant]) -> None:
     """However two causes mix, not a decimal of the difference is lost, at any grain."""
     for grain in Grain:
@@ -84,7 +86,11 @@ def test_noise_without_a_cause_stays_unexplained() -> None:
     case = a_case(9)
     for position in (0, 1):
         row = case.truth[position]
-        odd = {**row.usage, "input_tokens": int(row.usage["input_tokens"]) - 37, "output_tokens": int(row.usage["output_tokens"]) + 11}
+        odd = {
+            **row.usage,
+            "input_tokens": int(row.usage["input_tokens"]) - 37,
+            "output_tokens": int(row.usage["output_tokens"]) + 11,
+        }
         case.truth[position] = row.__class__(**{**{name: getattr(row, name) for name in row.__slots__}, "usage": odd})
     comparison = _compared(case, Grain.METER)
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.statement_text import FIXTURES, cases, expected_path, lines_of
 
 from llmledger import statements
 from llmledger.core.usage import UNIT_BY_NAME
-from tests.support.statement_text import FIXTURES, cases, expected_path, lines_of
 
 CASES = cases()
 

@@ -26,7 +26,10 @@ def a_request(number: int, *, input_tokens: int = 100_000, output_tokens: int = 
         cost_nanousd=nano_in + nano_out,
         computed_nanousd=nano_in + nano_out,
         cost_source=CostSource.COMPUTED,
-        components=(Component("input_tokens", input_tokens, nano_in), Component("output_tokens", output_tokens, nano_out)),
+        components=(
+            Component("input_tokens", input_tokens, nano_in),
+            Component("output_tokens", output_tokens, nano_out),
+        ),
     )
     begun = a_begun(model=MODEL, started_at=MORNING + timedelta(minutes=number), billing=Billing.API)
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)

@@ -36,9 +36,9 @@ MODES: Mapping[tuple[str, str], Decimal] = {
     ("processing", "batch"): Decimal("0.5"),
     ("service_tier", "flex"): Decimal("0.6"),
     ("service_tier", "priority"): Decimal("1.75"),
-    ("speed", "fast"): Decimal("6"),
+    ("speed", "fast"): Decimal(6),
     ("inference_geo", "us"): Decimal("1.1"),
-    ("context_window", "long"): Decimal("2"),
+    ("context_window", "long"): Decimal(2),
 }
 SHARE: Mapping[str, Decimal] = {"small": Decimal("0.1"), "large": Decimal(1)}
 """What a model costs of the prices above."""
@@ -94,7 +94,9 @@ class Case:
 
     def lines(self, grain: Grain, *, with_keys: bool) -> list[StatementLine]:
         """The bill at a grain."""
-        told: dict[tuple[object, ...], dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(lambda: [Decimal(0)] * 2))
+        told: dict[tuple[object, ...], dict[str, list[Decimal]]] = defaultdict(
+            lambda: defaultdict(lambda: [Decimal(0)] * 2)
+        )
         counts: dict[tuple[object, ...], int] = defaultdict(int)
         for row in self.truth:
             day = (row.started_ms - self.offset_ms - FIRST_MS) // DAY_MS
@@ -121,7 +123,12 @@ class Case:
         day, model, key = where[-3:]
         since = FIRST + timedelta(days=int(str(day)))
         whole = StatementLine(
-            number=number, since=since, until=since + timedelta(days=1), provider=PROVIDER, model=str(model), key=key  # type: ignore[arg-type]
+            number=number,
+            since=since,
+            until=since + timedelta(days=1),
+            provider=PROVIDER,
+            model=str(model),
+            key=key,  # type: ignore[arg-type]
         )
         total = sum((amount for _, amount in meters.values()), Decimal(0))
         told = {meter: int(quantity) for meter, (quantity, _) in meters.items()}
@@ -316,7 +323,10 @@ def inner_iterations(case: Case, rng: random.Random) -> None:
     """15: iterations inside a request that the ledger did not sum."""
     for position in _some(case, rng):
         row = case.truth[position]
-        more = {"input_tokens": int(row.usage["input_tokens"]) + 5_000, "output_tokens": int(row.usage["output_tokens"]) + 700}
+        more = {
+            "input_tokens": int(row.usage["input_tokens"]) + 5_000,
+            "output_tokens": int(row.usage["output_tokens"]) + 700,
+        }
         case.truth[position] = replace(row, usage={**row.usage, **more})
 
 
@@ -352,7 +362,13 @@ def minimums(case: Case, rng: random.Random) -> None:
 
 def _a_line(kind: LineKind, amount: Decimal, label: str) -> StatementLine:
     return StatementLine(
-        number=9_000, since=FIRST, until=FIRST + timedelta(days=1), provider=PROVIDER, amount=amount, kind=kind, label=label
+        number=9_000,
+        since=FIRST,
+        until=FIRST + timedelta(days=1),
+        provider=PROVIDER,
+        amount=amount,
+        kind=kind,
+        label=label,
     )
 
 

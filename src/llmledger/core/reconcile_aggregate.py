@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from llmledger.core.reconcile_boundary import HalfHours, edges, shift_of, shift_words
 from llmledger.core.reconcile_causes import Cause, Finding, Grain
@@ -82,9 +83,9 @@ class Aggregate:
                 self._add(
                     key,
                     cell,
-                    (Cause.CREDITS,),
-                    amount,
-                    "list price less what was billed, as the lines tell",
+                    causes=(Cause.CREDITS,),
+                    amount=amount,
+                    evidence="list price less what was billed, as the lines tell",
                     billed=amount,
                 )
 
@@ -103,11 +104,11 @@ class Aggregate:
                 self._add(
                     key,
                     cell,
-                    (Cause.OTHER_KEY,),
-                    side.total,
-                    words,
+                    causes=(Cause.OTHER_KEY,),
+                    amount=side.total,
+                    evidence=words,
                     billed=side.total,
-                    name=name,
+                    key=name,
                     requests=side.requests,
                 )
 
@@ -125,7 +126,9 @@ class Aggregate:
             was = before.get(key, Side())
             amount = cell.ledger.total - was.total
             if amount or cell.ledger.quantity != was.quantity:
-                self._add(key, cell, (Cause.DAY_BOUNDARY,), amount, shift_words(shift), ledger=-amount)
+                self._add(
+                    key, cell, causes=(Cause.DAY_BOUNDARY,), amount=amount, evidence=shift_words(shift), ledger=-amount
+                )
 
     def _rows(self, block: Block) -> Iterator[Booked]:
         yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)
@@ -204,10 +207,24 @@ class Aggregate:
         matched = cell.ledger.total if view.tells_money else ZERO
         words = "tokens and money agree" if view.knows_quantities else "the money agrees"
         self._add(
-            key, cell, (Cause.MATCHED,), ZERO, words, billed=matched, ledger=matched, requests=cell.ledger.requests
+            key,
+            cell,
+            causes=(Cause.MATCHED,),
+            amount=ZERO,
+            evidence=words,
+            billed=matched,
+            ledger=matched,
+            requests=cell.ledger.requests,
         )
         if rest:
-            self._add(key, cell, (Cause.ROUNDING,), rest, "within the rounding of its rows", billed=rest)
+            self._add(
+                key,
+                cell,
+                causes=(Cause.ROUNDING,),
+                amount=rest,
+                evidence="within the rounding of its rows",
+                billed=rest,
+            )
 
     def _explained(self, key: CellKey, view: View) -> None:
         cell = self.table.cells[key]
@@ -216,9 +233,9 @@ class Aggregate:
             self._add(
                 key,
                 cell,
-                (Cause.MATCHED,),
-                ZERO,
-                "on both sides",
+                causes=(Cause.MATCHED,),
+                amount=ZERO,
+                evidence="on both sides",
                 billed=both,
                 ledger=both,
                 requests=cell.ledger.requests,
@@ -230,54 +247,32 @@ class Aggregate:
         gaps = list(claim.quantity.items())
         meter = gaps[0][0] if len(gaps) == 1 else next(iter(claim.money)) if len(claim.money) == 1 else None
         implied, expected = claim.prices.get(meter or "", (None, None))
-        self._found.append(
-            Finding(
-                causes=claim.causes,
-                amount=claim.amount,
-                billed=claim.amount,
-                since=time_of(key[0][0]),
-                until=time_of(key[0][1]),
-                provider=key[1],
-                model=key[2],
-                meter=meter or None,
-                quantity=gaps[0][1] if len(gaps) == 1 else None,
-                lines=tuple(cell.billed.lines),
-                line_count=cell.billed.line_count,
-                request_ids=claim.request_ids,
-                implied=None if implied is None else implied * 1_000_000,
-                expected=None if expected is None else expected * 1_000_000,
-                evidence=claim.evidence,
-            )
+        self._add(
+            key,
+            cell,
+            causes=claim.causes,
+            amount=claim.amount,
+            billed=claim.amount,
+            meter=meter or None,
+            quantity=gaps[0][1] if len(gaps) == 1 else None,
+            request_ids=claim.request_ids,
+            implied=None if implied is None else implied * 1_000_000,
+            expected=None if expected is None else expected * 1_000_000,
+            evidence=claim.evidence,
         )
 
-    def _add(
-        self,
-        key: CellKey,
-        cell: Cell,
-        causes: tuple[Cause, ...],
-        amount: Decimal,
-        words: str,
-        *,
-        billed: Decimal = ZERO,
-        ledger: Decimal = ZERO,
-        name: str | None = None,
-        requests: int = 0,
-    ) -> None:
+    def _add(self, place: CellKey, cell: Cell, /, **found: Any) -> None:
+        """Keep a finding about a cell, with its place and lines filled in."""
+        block, provider, model = place
         self._found.append(
             Finding(
-                causes=causes,
-                amount=amount,
-                billed=billed,
-                ledger=ledger,
-                since=time_of(key[0][0]),
-                until=time_of(key[0][1]),
-                provider=key[1],
-                model=key[2],
-                key=name,
-                requests=requests,
+                since=time_of(block[0]),
+                until=time_of(block[1]),
+                provider=provider,
+                model=model,
                 lines=tuple(cell.billed.lines),
                 line_count=cell.billed.line_count,
-                evidence=words,
+                **found,
             )
         )
 

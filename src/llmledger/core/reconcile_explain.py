@@ -241,9 +241,8 @@ def _a_mode_could(view: View, spent: Mapping[str, Decimal]) -> bool:
             if at_mode is not None and ours is not None and at_mode != ours:
                 most[meter] = Decimal(quantity) * (at_mode - ours)
         limits = view.at_grain(most)
-        if limits and all(0 <= amount / limits[meter] <= 1 for meter, amount in spent.items() if limits.get(meter)):
-            if all(limits.get(meter) for meter in spent):
-                return True
+        if all(limits.get(meter) and 0 <= amount / limits[meter] <= 1 for meter, amount in spent.items()):
+            return True
     return False
 
 

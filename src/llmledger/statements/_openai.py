@@ -75,7 +75,7 @@ def scaled(quantity: Decimal | None, unit: str, meter: str | None) -> tuple[str 
     return meter, {meter: amount if meter.endswith("_seconds") else whole(amount)}
 
 
-def tier_context(service_tier: str, batch: bool) -> dict[str, str]:
+def tier_context(service_tier: str, *, batch: bool) -> dict[str, str]:
     """The price selectors that a usage row states; the default tier selects nothing."""
     context = {"processing": "batch"} if batch else {}
     if service_tier not in ("", "default", "auto", "standard"):

@@ -72,9 +72,9 @@ class Row:
         text = self.text(column)
         if not text:
             return None
+        if self._mark == "," and _UNDECIDED.match(text):
+            raise self.error(column, f"{text!r} may have thousands or decimals after its point")
         try:
-            if self._mark == "," and _UNDECIDED.match(text):
-                raise ValueError(f"{text!r} may have thousands or decimals after its point")
             return number(text, mark=self._mark)
         except ValueError as reason:
             raise self.error(column, str(reason)) from None
@@ -141,11 +141,13 @@ def rows(part: Part, needed: Sequence[str], *, header: Sequence[str] = ()) -> It
         mark = "," if delimiter == ";" else "."
         width = len(names)
         for cells in table:
-            if len(cells) != width:
-                if not any(cells):
-                    continue
-                cells = _fitted(part, table.line_num, cells, width)
-            yield Row(part.name, table.line_num, dict(zip(names, cells, strict=True)), mark)
+            if len(cells) == width:
+                fitted = cells
+            elif any(cells):
+                fitted = _fitted(part, table.line_num, cells, width)
+            else:
+                continue
+            yield Row(part.name, table.line_num, dict(zip(names, fitted, strict=True)), mark)
 
 
 def _header(part: Part, table: Iterator[list[str]], needed: Sequence[str]) -> list[str]:

@@ -183,9 +183,8 @@ def _later(since: datetime, days: int) -> datetime:
 
 def _moment(row: Row, rules: Rules, name: str, text: str) -> datetime:
     try:
-        moment = datetime.strptime(text, rules.date_format)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=rules.zone)
+        told = datetime.strptime(text, rules.date_format)  # noqa: DTZ007 - the next line gives it a zone
+        moment = told if told.tzinfo else told.replace(tzinfo=rules.zone)
         moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise row.error(rules.columns[name], f"{text[:40]!r} is not like {rules.date_format}") from None

@@ -88,7 +88,7 @@ def _completions(number: int, bucket: Item, result: Item) -> StatementLine:
         label="completions",
         key=result.text("api_key_id") or None,
         project=result.text("project_id") or None,
-        context=tier_context(result.text("service_tier"), result.values.get("batch") is True),
+        context=tier_context(result.text("service_tier"), batch=result.values.get("batch") is True),
     )
 
 

@@ -39,7 +39,7 @@ def _line(row: Row) -> StatementLine:
         label="completions",
         key=row.text("api_key_id") or None,
         project=row.text("project_id") or None,
-        context=tier_context(row.text("service_tier"), row.text("batch").casefold() == "true"),
+        context=tier_context(row.text("service_tier"), batch=row.text("batch").casefold() == "true"),
     )
 
 
