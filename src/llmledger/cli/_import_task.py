@@ -114,6 +114,11 @@ class ImportTask:
 
     def _catch_up(self) -> None:
         """Add the new rows to the roll-ups, so that the next report need not."""
+        from llmledger.ledger import open_reader
+        from llmledger.ledger.rollups_upkeep import keep_up
+
+        with open_reader(self._path) as reader:
+            keep_up(reader.connection, reader.home_zone, patience_s=None)
 
     def watch(self, find: "Callable[[], Sequence[Source]]") -> None:
         """Look for appended lines and new files every two seconds, until Ctrl-C."""

@@ -60,11 +60,11 @@ def command(
     from llmledger.cli._import_means import since_of, sources_of
     from llmledger.cli._import_task import ImportTask
 
-    chosen = sources_of(source, paths)
+    start, chosen = since_of(since), sources_of(source, paths)
     if not any(one.files for one in chosen):
         _note_nothing(chosen, source)
         return
-    task = ImportTask(path, chosen, since_of(since), billing=billing, json=json)
+    task = ImportTask(path, chosen, start, billing=billing, json=json)
     if not yes and not task.agreed(dry_run=dry_run):
         return
     results = task.run()
