@@ -145,7 +145,7 @@ def test_no_caller_sees_that_the_database_is_locked(tmp_path):
 def test_when_the_spool_is_full_too_new_requests_are_refused(tmp_path):
     """Each request in flight has room for its finish; what has begun can always end."""
     path = tmp_path / "ledger.db"
-    with opened(path, Manners(patience_s=0.0, spool_bytes=64 * 1024)) as ledger:
+    with opened(path, Manners(patience_s=0.0, spool_bytes=64 * 1024, spool_limit_bytes=64 * 1024)) as ledger:
         begun = []
         with locked_by_another(path):
             while _is_admitted(ledger, request := a_begun()):
@@ -158,6 +158,16 @@ def test_when_the_spool_is_full_too_new_requests_are_refused(tmp_path):
     assert rows(path) == (len(begun) + 1, len(begun) + 1)
 
 
+def test_more_requests_in_flight_than_expected_make_the_spool_grow(tmp_path):
+    """Each has room for its finish, also the thousandth."""
+    path = tmp_path / "ledger.db"
+    with opened(path, Manners(spool_bytes=64 * 1024)) as ledger:
+        begun = [a_begun() for _ in range(100)]
+        assert all(ledger.begin_soon(request).result() for request in begun)
+        assert ledger.state().spool_bytes >= 100 * 8 * 1024
+        assert all(ledger.finish(a_finished(request)) for request in begun)
+
+
 def _is_admitted(ledger: Ledger, begun) -> bool:
     try:
         return ledger.begin(begun)
@@ -168,7 +178,9 @@ def _is_admitted(ledger: Ledger, begun) -> bool:
 def test_who_chose_to_go_on_is_not_stopped_by_a_full_spool(tmp_path):
     """`pass`: requests are let through unmetered and counted, never refused."""
     path = tmp_path / "ledger.db"
-    with opened(path, Manners(patience_s=0.0, spool_bytes=32 * 1024, pass_on=True)) as ledger:
+    with opened(
+        path, Manners(patience_s=0.0, spool_bytes=32 * 1024, spool_limit_bytes=32 * 1024, pass_on=True)
+    ) as ledger:
         with locked_by_another(path):
             answers = []
             for _ in range(50):

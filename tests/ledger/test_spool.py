@@ -55,6 +55,19 @@ def test_what_does_not_fit_is_refused_whole(tmp_path):
     spool.close()
 
 
+def test_a_spool_grows_as_far_as_it_may(tmp_path):
+    """Twice as large each time; beyond the limit, or without room on the disk, it stays as it is."""
+    spool = Spool(tmp_path / "a-b.jsonl", size=4096)
+    spool.append([b"kept\n"])
+    assert spool.grow(10_000) and spool.size == 8192
+    assert spool.grow(10_000) and spool.size == 10_000
+    assert not spool.grow(10_000)
+    assert (tmp_path / "a-b.jsonl").stat().st_size == 10_000
+    assert spool.lines() == [b"kept\n"]
+    spool.abandon()
+    assert not spool.grow(1 << 40)
+
+
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_a_torn_line_was_never_promised(tmp_path, cut):
     """The process died while it wrote: complete lines count, the last one does not."""

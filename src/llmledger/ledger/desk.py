@@ -139,13 +139,19 @@ class Desk:
         """None, or the answer to a request that must not begin: the spool could not take its finish."""
         if not isinstance(event, Begin):
             return None
-        if self._spool.room >= RESERVED_BYTES * (len(self._in_flight) + 2):
+        if self._has_room(RESERVED_BYTES * (len(self._in_flight) + 2)):
             self._in_flight.add(event.begun.request_id)
             return None
         if not self._manners.pass_on:
             return Failure(self._unavailable())
         self._unmetered += 1
         return False
+
+    def _has_room(self, wanted: int) -> bool:
+        while self._spool.room < wanted:
+            if not self._spool.grow(self._manners.spool_limit_bytes):
+                return False
+        return True
 
     def _commit(self, events: Sequence[AnyEvent]) -> list[Any] | None:
         """The results, or None when the ledger has just gone away."""
@@ -166,7 +172,7 @@ class Desk:
             line = event_line(plain)
             if len(line) > RESERVED_BYTES and isinstance(event, Finish):
                 line = event_line(Finish(_slim(event.finished)).plain())
-            is_kept = self._spool.append([line])
+            is_kept = self._has_room(len(line)) and self._spool.append([line])
         except (OSError, ValueError, TypeError) as error:
             return Failure(self._unavailable(error))
         return _SPOOLED[type(event)] if is_kept else Failure(self._unavailable())
@@ -205,7 +211,8 @@ class Desk:
         return again
 
     def _unavailable(self, error: Exception | None = None) -> LedgerUnavailable:
-        reason = "its spool is full" if error is None else f"its spool failed: {error}"
+        full = f"its spool is full ({len(self._in_flight):,} requests in flight)"
+        reason = full if error is None else f"its spool failed: {error}"
         trouble = f"{self.trouble.message} " if self.trouble is not None else ""
         hint = 'Make the ledger writable again, or set on_ledger_failure = "pass" to go on unmetered.'
         return LedgerUnavailable(f"{trouble}No further request can be recorded: {reason}.", hint=hint)

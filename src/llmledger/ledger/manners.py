@@ -14,6 +14,9 @@ class Manners:
     """How long a write waits for others before it goes to the spool."""
     open_patience_s: float = 10.0
     spool_bytes: int = SPOOL_BYTES
+    """Room that is taken on the disk beforehand; enough for some 500 requests in flight."""
+    spool_limit_bytes: int = 16 * SPOOL_BYTES
+    """How far it grows when more are in flight, or the ledger stays away, as long as the disk has room."""
     pass_on: bool = False
     """When the spool is full too: let requests through unmetered instead of refusing them."""
     warn: Callable[[str], None] = lambda _: None

@@ -93,6 +93,19 @@ class Spool:
         self._end += len(block)
         return True
 
+    def grow(self, limit: int) -> bool:
+        """Take twice the room, up to a limit; say whether there is more now."""
+        size = min(2 * self.size, limit)
+        if size <= self.size:
+            return False
+        try:
+            _allocate(self._handle, size, since=self.size)
+            os.fsync(self._handle)
+        except OSError:
+            return False
+        self.size = size
+        return True
+
     def lines(self) -> list[bytes]:
         """The records that wait, in their order."""
         return list(read_lines(self.path))
@@ -129,11 +142,11 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _allocate(handle: int, size: int) -> None:
+def _allocate(handle: int, size: int, *, since: int = 0) -> None:
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, size)
+        os.posix_fallocate(handle, since, size - since)
         return
-    for at in range(0, size, _CHUNK):
+    for at in range(since, size, _CHUNK):
         _write_at(handle, bytes(min(_CHUNK, size - at)), at)
 
 
