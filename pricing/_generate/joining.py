@@ -1,6 +1,6 @@
 """Joining two sources: the dated one keeps its word, the broad one adds to it, and contradictions are noted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from pricing._generate.litellm_list import LitellmModel
+from pricing._generate.past import Issue, with_past
 
 from llmledger.core.usage import UNIT_BY_PRICE_KEY
 from llmledger.pricebook._blocks import BlockText
-from llmledger.pricebook._file import Match, PriceFile
+from llmledger.pricebook._file import Found, Match, PriceFile
 from llmledger.pricebook.writer import file_text, number_text
 
 MAIN = ("input", "output")
@@ -44,29 +45,69 @@ class Joined:
         return PriceFile(self.name, BlockText(self.name, file_text(self.header, self.models)))
 
 
-def join(joined: Joined, listed: Iterable[LitellmModel], *, version: str, checked: date) -> None:
-    """Lay the broad list over one provider's models, in place."""
-    file = joined.index()
-    by_id = {model["id"].lower(): model for model in joined.models}
-    new: dict[str, dict[str, Any]] = {}
-    for one in listed:
+class _Joining:
+    """The work on one provider: what it has, what is added, and the issues of the broad list, oldest first."""
+
+    def __init__(self, joined: Joined, issues: Sequence[Issue], checked: date) -> None:
+        self.joined, self.issues, self.checked = joined, issues, checked
+        self.latest = issues[-1]
+        self.file = joined.index()
+        self.by_id = {model["id"].lower(): model for model in joined.models}
+        self.new: dict[str, dict[str, Any]] = {}
+
+    def lay(self, issue: Issue, one: LitellmModel) -> None:
+        """Join one model: into the entry of its name, as a name of the entry it is a dated version of, or as new."""
         if one.provider in REACHES:
             _reach(one.table)
-        name = _without_routes(one.model, joined.header.get("routes", ()))
-        found = file.find(name)
-        match = found.match if found is not None and found.entry is not None else None
-        if match is Match.ANY:
-            continue
-        if joined.header.get("local"):
+        name = _without_routes(one.model, self.joined.header.get("routes", ()))
+        found = self.file.find(name)
+        if found is not None and found.match is Match.ANY:
+            return
+        if self.joined.header.get("local"):
             one.table.clear()  # hosted elsewhere: known by name, but what it costs is not known
-        known = by_id[found.entry.id.lower()] if match is not None else None  # type: ignore[union-attr]
-        if known is not None and match is Match.EXACT:
-            _compare(known, one, version, checked)
-        elif known is not None and match is Match.DATED and _agree(_in_force(known, checked), one.table):
+        known = self._known(found)
+        if known is not None and found is not None and found.match is Match.EXACT:
+            if issue is self.latest:
+                _compare(known, one, issue.version, self.checked)
+        elif known is not None and found is not None and found.match is Match.DATED and self._agrees(known, one):
             known["names"] = sorted({*known.get("names", ()), name})
-        elif name.lower() not in new or not new[name.lower()]["period"]:
-            new[name.lower()] = _entry(name, one, version, checked)
-    joined.models += new.values()
+        elif not self.new.get(name.lower(), {}).get("period"):
+            self.new[name.lower()] = self._entry(name, one, issue)
+
+    def _known(self, found: Found | None) -> dict[str, Any] | None:
+        return self.by_id[found.entry.id.lower()] if found is not None and found.entry is not None else None
+
+    def _agrees(self, known: Mapping[str, Any], one: LitellmModel) -> bool:
+        return _agree(_in_force(known, self.checked), one.table)
+
+    def _entry(self, name: str, one: LitellmModel, issue: Issue) -> dict[str, Any]:
+        source = f"{issue.version}, which read {one.url}" if one.url else issue.version
+        evidence: dict[str, Any] = {"source": source, "checked": self.checked, "evidence": "secondary"}
+        if issue is not self.latest:
+            evidence["note"] = f"not in the list any more since {issue.version}"
+        table = deepcopy(one.table)
+        if table.get("input") and table.get("cache_write") == 0:
+            del table["cache_write"]  # a zero that nobody stated would make those tokens free
+        periods = [{**table, **evidence}] if table else []
+        return {
+            "id": name,
+            "prefix": [f"{name}:"] if name.startswith(FINE_TUNE) else [],
+            "retired": date.fromisoformat(one.retired) if one.retired else None,
+            "period": with_past(one, periods, self.issues) if issue is self.latest else periods,
+        }
+
+
+def join(joined: Joined, issues: Sequence[Issue], *, checked: date) -> None:
+    """Lay the broad list over one provider's models, in place. Its issues come oldest first.
+
+    What only older issues have stays priceable: lists drop models, but requests to them were made.
+    """
+    work = _Joining(joined, issues, checked)
+    for issue in reversed(issues):
+        for key, one in issue.models.items():
+            if issue is work.latest or key not in work.latest.models:
+                work.lay(issue, one)
+    joined.models += work.new.values()
 
 
 def _without_routes(name: str, routes: Iterable[str]) -> str:
@@ -74,20 +115,6 @@ def _without_routes(name: str, routes: Iterable[str]) -> str:
         if name.lower().startswith(route) and len(name) > len(route):
             return _without_routes(name[len(route) :], routes)
     return name
-
-
-def _entry(name: str, one: LitellmModel, version: str, checked: date) -> dict[str, Any]:
-    source = f"{version}, which read {one.url}" if one.url else version
-    evidence = {"source": source, "checked": checked, "evidence": "secondary"}
-    table = deepcopy(one.table)
-    if table.get("input") and table.get("cache_write") == 0:
-        del table["cache_write"]  # a zero that nobody stated would make those tokens free
-    return {
-        "id": name,
-        "prefix": [f"{name}:"] if name.startswith(FINE_TUNE) else [],
-        "retired": date.fromisoformat(one.retired) if one.retired else None,
-        "period": [{**table, **evidence}] if table else [],
-    }
 
 
 def _reach(table: dict[str, Any]) -> None:

@@ -26,12 +26,17 @@ def windows(theirs: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [
         {
             "hours": sorted(_shifted(one["hours_utc"], _SHIFTS[zone])),
-            "days": [_DAYS[day - 1] for day in one["weekdays"]],
+            "days": [_day(day) for day in one.get("weekdays", ())],
             "tz": zone,
             **prices,
         }
-        for one in theirs["windows"]
+        for one in theirs.get("windows", [theirs])
     ]
+
+
+def _day(theirs: int | str) -> str:
+    """Older issues name weekdays, newer ones number them from Monday."""
+    return theirs[:3].lower() if isinstance(theirs, str) else _DAYS[theirs - 1]
 
 
 def _shifted(hours: str | list[str], shift: int) -> Iterator[list[str]]:

@@ -1,17 +1,17 @@
 """The whole table: each provider's header and models from all sources, written as files."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from importlib.metadata import distributions
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pricing._generate.joining import Joined, join
-from pricing._generate.litellm_list import PROVIDERS, read_list
+from pricing._generate.litellm_list import PROVIDERS, LitellmModel, read_list
+from pricing._generate.past import Issue
 
 from llmledger.pricebook.genai import PROVIDER_NAMES, read_installed
 from llmledger.pricebook.writer import file_text
@@ -19,8 +19,6 @@ from llmledger.pricebook.writer import file_text
 HERE = Path(__file__).parent
 FACTS = HERE / "providers.toml"
 CORRECTIONS = HERE / "corrections.toml"
-ADDRESSES = "litellm/llms/openai_like/providers.json"
-
 MORE_ALIASES = {
     "vertex": "vertex_ai",
     "x_ai": "xai",
@@ -30,23 +28,45 @@ MORE_ALIASES = {
 }
 
 
-def write_table(out: Path, *, checked: date, litellm: Path) -> str:
-    """Write every provider's file and VERSION.toml; returns one line of what was written."""
+def write_table(out: Path, *, checked: date, litellm: Path, older: Sequence[tuple[date, Path]] = ()) -> str:
+    """Write every provider's file and VERSION.toml; returns one line of what was written.
+
+    `older` are earlier issues of litellm and the days by which they were out.
+    """
     facts = tomllib.loads(FACTS.read_text(encoding="utf-8"))
     files = {one.name: Joined(one.name, one.header, one.models) for one in read_installed(checked)}
-    listed = sorted(read_list(litellm), key=attrgetter("provider", "key"))
-    for name in sorted({*facts, *(one.provider for one in listed)} - files.keys()):
+    issues = [*(_issue(day, folder) for day, folder in sorted(older)), _issue(checked, litellm)]
+    listed = {name for issue in issues for name in issue.by_provider}
+    for name in sorted({*facts, *listed} - files.keys()):
         files[name] = Joined(name, {"schema": 1, "provider": name, "title": _title(name), "checked": checked})
     prefixes = _prefixes()
     for name, joined in files.items():
         _add_facts(joined, facts.get(name, {}), prefixes.get(name, []), checked)
-    for name, models in groupby(listed, key=attrgetter("provider")):
-        join(files[name], models, version=f"litellm {_version_of(litellm)}", checked=checked)
+    for name in sorted(listed):
+        join(files[name], [issue.of(name) for issue in issues], checked=checked)
     _correct(files, checked)
     for name, joined in files.items():
         (out / f"{name}.toml").write_text(file_text(joined.header, joined.models), encoding="utf-8")
     (out / "VERSION.toml").write_text(_version_text(checked), encoding="utf-8")
     return f"{sum(len(one.models) for one in files.values())} models of {len(files)} providers"
+
+
+@dataclass(frozen=True, slots=True)
+class _WholeIssue:
+    day: date
+    version: str
+    by_provider: Mapping[str, dict[str, LitellmModel]]
+
+    def of(self, provider: str) -> Issue:
+        """The part of one provider."""
+        return Issue(self.day, self.version, self.by_provider.get(provider, {}))
+
+
+def _issue(day: date, folder: Path) -> _WholeIssue:
+    by_provider: dict[str, dict[str, LitellmModel]] = {}
+    for one in read_list(folder):
+        by_provider.setdefault(one.provider, {})[one.key] = one
+    return _WholeIssue(day, f"litellm {_version_of(folder)}", by_provider)
 
 
 def _version_of(litellm: Path) -> str:
