@@ -8,18 +8,21 @@ Both libraries have the same shape, and the transport that is given decides whic
 makes them: durable before the request goes out, finished when its answer has been read, closed or broken off.
 """
 
+import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from re import match
 from types import ModuleType
 from typing import Any, Self
 
-from llmledger.api.surroundings import new_request_id, price_book, user_paths, utc_now
 from llmledger.core.redaction import fingerprint
-from llmledger.core.request import Attribution, Begun, Finished, Status, id_text
+from llmledger.core.request import Attribution, Begun, Finished, Status, id_text, request_id_at
+from llmledger.core.window import unix_ms
 from llmledger.dialects import from_path
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.ledger import Ledger, open_ledger
@@ -27,13 +30,22 @@ from llmledger.operations.record import Ending, Recorder
 from llmledger.operations.request_headers import NOBODY, credential
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import Keeper, Place, open_meter, open_request
-from llmledger.pricebook import PriceBook
+from llmledger.paths import find_paths
+from llmledger.pricebook import PriceBook, load, packaged_folder
 from llmledger.pricebook.provider import Provider
 
 FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 OUR_HEADERS = "x-llmledger-"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 ID_HEADER = "x-llmledger-request-id"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id(at: datetime) -> bytes:
+    return request_id_at(unix_ms(at), secrets.token_bytes(10))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +57,17 @@ class Metering:
     attribution: Attribution = NOBODY
     provider: str | None = None
     """Who is asked, where the address does not say so, such as a gateway of your own."""
-    now: Callable[[], Any] = utc_now
+    now: Callable[[], datetime] = _utc_now
 
     @classmethod
     def of_user(cls, *, attribution: Attribution = NOBODY, provider: str | None = None) -> "Metering":
         """The user's own ledger and prices. Raises StorageError."""
-        paths = user_paths()
-        ledger = open_ledger(paths.ledger, now=utc_now)
-        return cls(ledger=ledger, book=price_book(paths), attribution=attribution, provider=provider)
+        paths = find_paths(os.environ)
+        layers = (packaged_folder(), paths.managed_pricing, paths.user_pricing)
+        book = load([folder for folder in layers if folder.is_dir()])
+        return cls(
+            ledger=open_ledger(paths.ledger, now=_utc_now), book=book, attribution=attribution, provider=provider
+        )
 
 
 class LedgerTransport:
@@ -255,7 +270,7 @@ def _begin(metering: Metering | None, request: Any) -> _Call | None:
     )
     query = url.query.decode("latin-1")
     opening, facts = open_request(place, dict(request.headers), query, _content(request), keeper)
-    recorder = Recorder(store=ledger, prices=metering.book, now=metering.now, new_id=new_request_id)
+    recorder = Recorder(store=ledger, prices=metering.book, now=metering.now, new_id=_new_id)
     return _Call(metering, recorder, recorder.begin(opening), request, facts)
 
 
