@@ -1,6 +1,7 @@
 """`doctor`: what it finds in an empty home and in a troubled one, and that it touches nothing."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,10 +77,16 @@ def test_a_server_on_this_machine_is_found(run_cli: RunCli, upstream: Upstream) 
     assert f"Ollama at {upstream.url}, 1 models" in [row["text"] for row in found["local"]]
 
 
-def test_logs_that_their_tool_deletes_are_told(run_cli: RunCli, home: Path) -> None:
-    """With the command that reads them in time."""
-    (home / ".claude" / "projects").mkdir(parents=True)
-    found = _findings(run_cli)
+def test_logs_that_their_tool_deletes_soon_are_told_until_they_are_imported(run_cli: RunCli, home: Path) -> None:
+    """Claude Code deletes after 30 days; the tests' present is 2026-11-21, the log was written on 2026-10-25."""
+    log = home / ".claude" / "projects" / "p" / "s.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text("{}\n")
+    written = datetime(2026, 10, 25, 12, tzinfo=UTC).timestamp()
+    os.utime(log, (written, written))
+    before = _findings(run_cli)["tools"][0]
+    run_cli("import", "--yes")
 
-    assert found["tools"][0]["text"] == "logs of Claude Code in ~/.claude/projects; it deletes them after 30 days"
-    assert found["tools"][0]["todo"] == "Read them regularly: llmledger import claude_code"
+    assert "deleted after 30 days, oldest 2026-10-25, never imported" in before["text"]
+    assert "llmledger import" in before["todo"]
+    assert _findings(run_cli)["tools"][0]["text"] == "logs of Claude Code in ~/.claude/projects"

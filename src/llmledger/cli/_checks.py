@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from llmledger.cli._context import Surroundings
-from llmledger.cli._machine import find_keys, find_tools, open_book, shown_path
+from llmledger.cli._machine import find_keys, find_tools, home_of, open_book, shown_path
 from llmledger.errors import LedgerError
 
 OLD_PRICES_DAYS = 90
@@ -136,14 +136,31 @@ def _servers(world: Surroundings) -> Iterator[Finding]:
 
 
 def check_tools(world: Surroundings) -> Iterator[Finding]:
-    """Logs of other tools that could be read, and which of them delete theirs."""
+    """Logs of other tools that could be read, and which of them will soon delete some that nobody has read."""
+    from contextlib import ExitStack
+
+    from llmledger.cli._import_means import open_existing
+    from llmledger.operations.import_plan import expiring_sources
+
+    with ExitStack() as stack:
+        connection = open_existing(stack, world.ledger_path())
+        late = {
+            one.name: one
+            for one in expiring_sources(home_of(world), world.environ, connection=connection, now=world.now())
+        }
     for tool in find_tools(world):
         if tool.folder is None:
             continue
         place = f"logs of {tool.title} in {shown_path(world, tool.folder)}"
-        if tool.deletes_after_days:
-            text = f"{place}; it deletes them after {tool.deletes_after_days} days"
-            yield Finding(Level.NOTE, "tools", text, f"Read them regularly: llmledger import {tool.name}")
+        if tool.name in late:
+            last = late[tool.name].last_imported
+            when = f"last imported {last:%Y-%m-%d}" if last else "never imported"
+            text = (
+                f"{place}: deleted after {late[tool.name].days} days, oldest {late[tool.name].oldest:%Y-%m-%d}, {when}"
+            )
+            yield Finding(
+                Level.NOTE, "tools", text, "llmledger import; by itself: llmledger import --print-schedule cron"
+            )
         else:
             yield Finding(Level.FINE, "tools", place)
 
