@@ -30,7 +30,7 @@ def test_the_strongest_wish_wins(book: PriceBook) -> None:
     wishes = {"flag": "openai/a", "earlier": "openai/b", "variable": "openai/c", "configured": "openai/d"}
     chosen = []
     for name in list(wishes):
-        chosen.append(choose_model(Wishes(**wishes), book, ollama=lambda: None, embedded=["x"]))
+        chosen.append(choose_model(Wishes(**wishes), book, ollama=lambda: None, embedded=lambda: ["x"]))
         del wishes[name]
 
     assert [str(choice.name) for choice in chosen] == ["openai/a", "openai/b", "openai/c", "openai/d"]
@@ -45,14 +45,14 @@ def test_the_strongest_wish_wins(book: PriceBook) -> None:
 def test_a_running_ollama_comes_before_the_embedded_model(book: PriceBook) -> None:
     """The loaded model, else the newest; embedding models answer no prompts."""
     found = ollama(book, "nomic-embed-text", "new:1b", loaded=("all-bert", "old:1b"))
-    assert choose_model(Wishes(), book, ollama=lambda: found, embedded=["x"]) == Choice(
+    assert choose_model(Wishes(), book, ollama=lambda: found, embedded=lambda: ["x"]) == Choice(
         ModelName("ollama", "old:1b"), "loaded in Ollama"
     )
     found = ollama(book, "nomic-embed-text", "new:1b")
-    assert choose_model(Wishes(), book, ollama=lambda: found, embedded=["x"]) == Choice(
+    assert choose_model(Wishes(), book, ollama=lambda: found, embedded=lambda: ["x"]) == Choice(
         ModelName("ollama", "new:1b"), "the newest in Ollama"
     )
-    assert choose_model(Wishes(), book, ollama=lambda: ollama(book), embedded=["x"]) == Choice(
+    assert choose_model(Wishes(), book, ollama=lambda: ollama(book), embedded=lambda: ["x"]) == Choice(
         ModelName("local", "x"), "the embedded model"
     )
 
@@ -60,7 +60,7 @@ def test_a_running_ollama_comes_before_the_embedded_model(book: PriceBook) -> No
 def test_without_any_model_the_ways_on_are_listed(book: PriceBook) -> None:
     """A paid model is never chosen by itself."""
     with pytest.raises(UsageError) as caught:
-        choose_model(Wishes(), book, ollama=lambda: None, embedded=[])
+        choose_model(Wishes(), book, ollama=lambda: None, embedded=list)
     assert "local/smollm2" in str(caught.value.hint)
 
 

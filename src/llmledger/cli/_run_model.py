@@ -31,8 +31,6 @@ class Wanted:
 
 def choose(wanted: Wanted, book: "PriceBook") -> "Choice":
     """The model that was asked for, else the first of the default order; stderr tells when nobody named it."""
-    from llmledger.local.server import is_available
-    from llmledger.local.store import installed
     from llmledger.operations.choose_model import Wishes, choose_model
 
     world = surroundings()
@@ -42,11 +40,17 @@ def choose(wanted: Wanted, book: "PriceBook") -> "Choice":
         variable=world.environ.get("LLMLEDGER_MODEL"),
         configured=None if wanted.model else world.config.run.model,
     )
-    embedded = [model.name for model in installed(world.paths.models)] if is_available() else []
-    choice = choose_model(wishes, book, ollama=lambda: ollama(book), embedded=embedded)
+    choice = choose_model(wishes, book, ollama=lambda: ollama(book), embedded=_embedded_names)
     if choice.reason is not None:
         note(f"Model: {choice.name} ({choice.reason})", style_name="dim")
     return choice
+
+
+def _embedded_names() -> list[str]:
+    from llmledger.local.server import is_available
+    from llmledger.local.store import installed
+
+    return [model.name for model in installed(surroundings().paths.models)] if is_available() else []
 
 
 def ollama(book: "PriceBook") -> "Backend | None":

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from llmledger.errors import UsageError
-from llmledger.local.store import SUFFIX
 from llmledger.operations.backends import Backend
 from llmledger.pricebook import PriceBook
 
@@ -44,11 +43,11 @@ class Wishes:
 
 
 def choose_model(
-    wishes: Wishes, book: PriceBook, *, ollama: Callable[[], Backend | None], embedded: Sequence[str]
+    wishes: Wishes, book: PriceBook, *, ollama: Callable[[], Backend | None], embedded: Callable[[], Sequence[str]]
 ) -> Choice:
     """The model of a prompt: the flag, LLMLEDGER_MODEL, the settings, a running Ollama, the embedded model.
 
-    `embedded` names the models that could be run inside this program right now. Raises UsageError for a name that means
+    `embedded` tells the models that could be run inside this program right now. Raises UsageError for a name that means
     nothing here, and with the ways on when there is no model at all.
     """
     if wishes.flag:
@@ -64,8 +63,9 @@ def choose_model(
     if backend is not None and backend.default_model is not None:
         why = "loaded in Ollama" if backend.default_model in backend.loaded else "the newest in Ollama"
         return Choice(ModelName(backend.provider.name, backend.default_model), why)
-    if embedded:
-        return Choice(ModelName(EMBEDDED, embedded[0]), "the embedded model")
+    here = embedded()
+    if here:
+        return Choice(ModelName(EMBEDDED, here[0]), "the embedded model")
     raise UsageError(
         "no model to run: none was named, Ollama does not answer, and no local model is here",
         hint="Name one: -m local/smollm2 (98 MB, fetched once), -m openai/gpt-5-mini (needs a key); "
@@ -81,7 +81,7 @@ def read_name(text: str, book: PriceBook) -> ModelName:
     head, slash, rest = text.strip().partition("/")
     if slash and rest and (provider := book.canonical(head)) in book.provider_names():
         return ModelName(provider, rest)
-    if text.endswith(SUFFIX):
+    if text.endswith(".gguf"):
         return ModelName(EMBEDDED, text)
     bare = text.strip()
     owners = [name for name in _by_reach(book) if bare in book.models(name)]
