@@ -59,6 +59,16 @@ def test_a_response_body_says_more_than_its_usage(ledger: Ledger) -> None:
     assert row.provider_request_id == "msg_01"
 
 
+def test_a_tier_that_the_caller_knows_is_priced(ledger: Ledger) -> None:
+    """100,000 in at half of $3/M is $0.15: a batch is not told by the response itself."""
+    batch = Outcome(usage=Usage(input_tokens=100_000), price_context={"processing": "batch"})
+
+    row = ledger.record(SONNET, batch)
+
+    assert row.charged.cost_nanousd == 150_000_000
+    assert row.price_context == {"processing": "batch"}
+
+
 def test_a_call_that_failed_costs_what_is_known(ledger: Ledger) -> None:
     """Refused before inference: nothing billed, not unpriced."""
     refused = Outcome(status=Status.FAILED, http_status=429, error_type="rate_limit", error_message="slow down")

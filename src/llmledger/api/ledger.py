@@ -1,7 +1,7 @@
 """The ledger for programs: begin, finish and record requests, and ask what they cost."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -94,20 +94,8 @@ class Ledger:
 
         `input_tokens` is an estimate and `max_output_tokens` a limit: they bound the cost should the process die.
         """
-        owner, name = split_model(model, provider)
-        begun = self._recorder.begin(
-            Opening(
-                provider=owner,
-                model=name,
-                source="api",
-                dialect=dialect,
-                endpoint=endpoint,
-                billing=self._billing(owner),
-                attribution=attribution or Attribution(),
-                input_tokens=input_tokens,
-                max_output_tokens=max_output_tokens,
-            )
-        )
+        opening = self._opening(model, provider, endpoint=endpoint, dialect=dialect, attribution=attribution)
+        begun = self._recorder.begin(replace(opening, input_tokens=input_tokens, max_output_tokens=max_output_tokens))
         self._begun[id_text(begun.request_id)] = begun
         return id_text(begun.request_id)
 
@@ -133,17 +121,8 @@ class Ledger:
         started_at: datetime | None = None,
     ) -> Finished:
         """Write the row of a request that is over already, in one go; answers with the row."""
-        owner, name = split_model(model, provider)
-        opening = Opening(
-            provider=owner,
-            model=name,
-            source="api",
-            dialect=dialect,
-            endpoint=endpoint,
-            billing=self._billing(owner),
-            attribution=attribution or Attribution(),
-        )
-        ending = _ending(dialect, owner, outcome)
+        opening = self._opening(model, provider, endpoint=endpoint, dialect=dialect, attribution=attribution)
+        ending = _ending(dialect, opening.provider, outcome)
         row = self._recorder.record(opening, ending, started_at=started_at or self._now())
         if row is None:
             raise UsageError("a request with this id was recorded before")
@@ -197,6 +176,20 @@ class Ledger:
         """Close it."""
         self.close()
 
+    def _opening(
+        self, model: str, provider: str | None, *, endpoint: str, dialect: str, attribution: Attribution | None
+    ) -> Opening:
+        owner, name = split_model(model, provider)
+        return Opening(
+            provider=owner,
+            model=name,
+            source="api",
+            dialect=dialect,
+            endpoint=endpoint,
+            billing=self._billing(owner),
+            attribution=attribution or Attribution(),
+        )
+
     def _billing(self, provider: str) -> Billing:
         known = self._prices.provider(provider)
         if known is None:
@@ -217,9 +210,8 @@ def _ending(dialect: str, provider: str, outcome: Outcome) -> Ending:
     if outcome.body is not None and dialect != "none":
         reading = read_response(dialect, outcome.body, provider=provider)
     if reading.quality is not UsageQuality.EXACT and told.is_told:
-        reading = Reading(
-            usage=told, quality=outcome.usage_quality, is_complete=True, price_context=outcome.price_context
-        )
+        reading = replace(reading, usage=told, quality=outcome.usage_quality, is_complete=True)
+    reading = replace(reading, price_context={**outcome.price_context, **reading.price_context})
     return Ending(
         status=outcome.status,
         reading=reading,
