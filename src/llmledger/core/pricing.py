@@ -5,7 +5,7 @@ price of its own is charged as its whole. Amounts are exact until the end and ro
 nano-USD.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from math import lcm
 from llmledger.core.cost import Component, Cost, Outcome
 from llmledger.core.money import share_whole
 from llmledger.core.rates import Mode, Rate, Tier
-from llmledger.core.usage import ANCESTORS, OVERLAPS, UNIT_BY_NAME, Quantity, Usage, leaves
+from llmledger.core.usage import ANCESTORS, OVERLAPS, UNIT_BY_NAME, Quantity, Usage, leaves_of
 
 NO_CONTEXT: Mapping[str, str] = {}
 
@@ -55,7 +55,7 @@ def price(
     sheet = sheet_for(rate, at=at, context=context, total_input=int(told.get("input_tokens", 0)))
     if not told:
         return _unpriced(rate, version, "no usage was told")
-    quantities, missing, overfull = _take_apart(usage, told, sheet)
+    quantities, missing, overfull = _take_apart(told, sheet)
     rate_id = rate.id + sheet.suffix
     if missing and not any(quantities.values()):
         reason = f"{rate_id} has no price for {', '.join(missing)}"
@@ -141,27 +141,31 @@ def _note(rate: Rate, window: int | None, modes: Sequence[Mode], step: int) -> s
 
 
 def _take_apart(
-    usage: Usage, told: Mapping[str, Quantity], sheet: Sheet
+    told: Mapping[str, Quantity], sheet: Sheet
 ) -> tuple[dict[str, Quantity], tuple[str, ...], tuple[str, ...]]:
     """Disjoint quantities of priced units, told units without any price, and the wholes smaller than their parts."""
-    priced = sheet.counted
-    alone = {name for name in told if name not in priced and not ANCESTORS[name] & priced}
-    alone = {name for name in alone if not ANCESTORS[name] & alone}
-    stray = [
-        name for name in told if name not in priced and name not in alone and _is_stray(name, told, priced | alone)
-    ]
-    apart = leaves(usage, priced.union(alone, stray))
+    alone, stray, counted = _parts(sheet.counted, tuple(told))
+    apart = leaves_of(told, counted)
     quantities = dict(apart.quantities)
-    missing = tuple(
-        name for name in told if name in alone and quantities.pop(name) and name not in NOT_CHARGED_BY_ITSELF
-    )
-    for name in stray:
-        whole = _charged_as(name, priced)
+    missing = tuple(name for name in alone if quantities.pop(name) and name not in NOT_CHARGED_BY_ITSELF)
+    for name, whole in stray:
         quantities[whole] = quantities.get(whole, 0) + quantities.pop(name)
     return quantities, missing, apart.overfull
 
 
-def _is_stray(name: str, told: Mapping[str, Quantity], counted: frozenset[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _parts(
+    priced: frozenset[str], told: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], frozenset[str]]:
+    """Of the told units, those without any price, those charged as another unit, and all that count for themselves."""
+    orphans = {name for name in told if name not in priced and not ANCESTORS[name] & priced}
+    alone = tuple(name for name in told if name in orphans and not ANCESTORS[name] & orphans)
+    counted = priced.union(alone)
+    stray = [name for name in told if name not in counted and name not in orphans and _is_stray(name, told, counted)]
+    return alone, tuple((name, _charged_as(name, priced)) for name in stray), counted.union(stray)
+
+
+def _is_stray(name: str, told: Collection[str], counted: frozenset[str]) -> bool:
     """Whether a part without a price counts by itself: it overlaps two wholes, or no counted whole was told."""
     return name in OVERLAPS or not any(whole in told and whole in counted for whole in ANCESTORS[name])
 

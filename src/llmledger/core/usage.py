@@ -5,9 +5,10 @@ Usage is *inclusive, with subsets*: `input_tokens` counts all input and `cache_r
 Zero means none was used, None means that nobody told us. Dialects convert every wire format to this; pricing takes it
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Self, TypeAlias
 
@@ -196,21 +197,35 @@ def leaves(usage: Usage, units: frozenset[str] | None = None) -> Leaves:
     `units` stays inside its nearest ancestor. A part larger than what is left of its whole leaves that whole with zero,
     never less, and the whole is named in `overfull`. Quantities of zero are kept when they were told.
     """
-    told = usage.told()
-    counted = [UNIT_BY_NAME[name] for name in told if units is None or name in units]
-    rest: dict[str, Quantity] = {unit.name: told[unit.name] for unit in counted}
+    return leaves_of(usage.told(), units)
+
+
+def leaves_of(told: Mapping[str, Quantity], units: frozenset[str] | None = None) -> Leaves:
+    """The same of what a usage told, in the registry's order."""
+    rest: dict[str, Quantity] = {}
     overfull: list[str] = []
-    for unit in counted:
-        for whole, sign in _deductions(unit, rest):
-            rest[whole] -= sign * told[unit.name]
-    for name, quantity in rest.items():
+    for name, terms in _recipes(tuple(name for name in told if units is None or name in units)):
+        quantity = told[name]
+        for part, sign in terms:
+            quantity -= sign * told[part]
         if quantity < 0:
-            rest[name] = 0
+            quantity = 0
             overfull.append(name)
+        rest[name] = quantity
     return Leaves(rest, tuple(overfull))
 
 
-def _deductions(unit: Unit, counted: Mapping[str, Quantity]) -> Iterator[tuple[str, int]]:
+@lru_cache(maxsize=4096)
+def _recipes(counted: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """For each counted unit, what is taken out of it; remembered, for the shape of a usage hardly ever changes."""
+    taken: dict[str, list[tuple[str, int]]] = {name: [] for name in counted}
+    for name in counted:
+        for whole, sign in _deductions(UNIT_BY_NAME[name], taken):
+            taken[whole].append((name, sign))
+    return tuple((name, tuple(parts)) for name, parts in taken.items())
+
+
+def _deductions(unit: Unit, counted: Collection[str]) -> Iterator[tuple[str, int]]:
     """The counted wholes that a part is taken out of; -1 gives back to a whole that two others took it from."""
     whole = _nearest_counted(unit.parent, counted)
     if unit.name not in OVERLAPS:
@@ -218,7 +233,7 @@ def _deductions(unit: Unit, counted: Mapping[str, Quantity]) -> Iterator[tuple[s
             yield whole, 1
         return
     other = _nearest_counted(OVERLAPS[unit.name], counted)
-    if whole is None or other is None or whole in ANCESTORS[other] or whole == other:
+    if whole is None or other is None or whole in ANCESTORS[other]:
         whole, other = other if other is not None else whole, None
     elif other in ANCESTORS[whole]:
         other = None
@@ -232,7 +247,7 @@ def _deductions(unit: Unit, counted: Mapping[str, Quantity]) -> Iterator[tuple[s
             yield shared, -1
 
 
-def _nearest_counted(name: str | None, counted: Mapping[str, Quantity]) -> str | None:
+def _nearest_counted(name: str | None, counted: Collection[str]) -> str | None:
     while name is not None and name not in counted:
         name = UNIT_BY_NAME[name].parent
     return name
