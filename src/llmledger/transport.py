@@ -29,7 +29,7 @@ from llmledger.ledger import Ledger, open_ledger
 from llmledger.operations.record import Ending, Recorder
 from llmledger.operations.request_headers import NOBODY, credential
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
-from llmledger.operations.wire import Keeper, Place, open_meter, open_request
+from llmledger.operations.wire import Keeper, Place, open_meter, open_request, without_echo
 from llmledger.paths import find_paths
 from llmledger.pricebook import PriceBook, load, packaged_folder
 from llmledger.pricebook.provider import Provider
@@ -229,6 +229,7 @@ class _Call:
             return None
         self._is_written = True
         reading = self._meter.finish() if self._meter is not None else Reading()
+        reading, private = without_echo(reading, _content(self._request))
         if status is Status.COMPLETED and reading.error_type is not None:
             status = Status.FAILED
         if status is Status.CANCELLED and reading.is_complete:
@@ -243,6 +244,7 @@ class _Call:
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_ms if self._facts.stream else None,
             secrets=(key,) if key else (),
+            private=private,
         )
         return self._recorder.finish(self._begun, ending)
 

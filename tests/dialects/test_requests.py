@@ -8,6 +8,7 @@ import pytest
 
 from llmledger.dialects import load
 from llmledger.dialects._contract import Attachment, Prompt
+from llmledger.dialects._request import texts
 from llmledger.errors import UsageError
 
 PNG = Attachment(media_type="image/png", content=b"png")
@@ -281,3 +282,12 @@ def test_attachments_that_a_format_has_no_place_for_are_refused(dialect: str, at
     with pytest.raises(UsageError) as refused:
         load(dialect).build_request(Prompt(model="m", text="T", attachments=(attachment,)))
     assert refused.value.hint
+
+
+def test_the_texts_of_a_request_are_known_so_that_they_can_be_kept_out_of_errors() -> None:
+    """Every string of JSON but binary data; what is no JSON is one text; nothing is nothing."""
+    body = b'{"a": ["one", {"b": "two"}], "url": "data:image/png;base64,AAAA", "data": "BBBB", "n": 1}'
+
+    assert set(texts(body)) == {"one", "two"}
+    assert texts(b"plain") == ("plain",)
+    assert texts(b"") == ()

@@ -71,8 +71,7 @@ def command(
         setup = _setup(opened, place, policy, access_key)
         if tell is not None:
             setup = replace(setup, on_finished=lambda finished: note(tell(finished)))
-        note(what_to_set(place.url))
-        run(listener, lambda: application(setup))
+        run(listener, lambda: application(setup), on_server=lambda _: note(what_to_set(place.url)))
     note("The proxy has stopped; every request is in the ledger.")
 
 

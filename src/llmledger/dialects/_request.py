@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llmledger.dialects._values import EMPTY, Flags, Json, count, mapping, name, parse
@@ -77,16 +77,29 @@ def session(body: Json) -> str | None:
 
 def characters(*values: Any) -> int:
     """Characters of text in a piece of a request: what a tokenizer would read, without binary data."""
-    total, seen, stack = 0, 0, list(values)
+    return sum(len(text) for text in _strings(list(values)))
+
+
+def texts(body: bytes) -> tuple[str, ...]:
+    """Every text of a request body, for keeping them out of elsewhere; a body that is no JSON is one text."""
+    whole = parse(body)
+    if isinstance(whole, (dict, list)):
+        return tuple(_strings([whole]))
+    return (body.decode("utf-8", "replace"),) if body else ()
+
+
+def _strings(stack: list[Any]) -> Iterator[str]:
+    """The strings in a piece of JSON, but for binary data."""
+    seen = 0
     while stack and seen < _WALK_BOUND:
         value = stack.pop()
         seen += 1
         if isinstance(value, str):
-            total += 0 if value.startswith("data:") else len(value)
+            if not value.startswith("data:"):
+                yield value
         elif isinstance(value, dict):
             stack.extend(
                 item for key, item in value.items() if key not in _ENCODED or not isinstance(item, (str, list))
             )
         elif isinstance(value, list):
             stack.extend(value)
-    return total

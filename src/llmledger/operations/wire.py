@@ -5,12 +5,17 @@ from dataclasses import dataclass, field, replace
 
 from llmledger.core.request import Attribution, Billing
 from llmledger.dialects import decoded, load
-from llmledger.dialects._contract import Meter, RequestFacts
+from llmledger.dialects._contract import Meter, Reading, RequestFacts
+from llmledger.dialects._request import texts
 from llmledger.operations import request_headers as header
 from llmledger.operations.record import Opening
 
 CHARACTERS_PER_TOKEN = 4
 """Nobody may wait for a tokenizer here; the estimate only counts when no usage is sent."""
+
+
+ECHO_BOUND = 1024 * 1024
+"""Bytes of a request in which echoes of it are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,18 @@ def with_prefixes(opening: Opening, named: Mapping[str, str]) -> Opening:
     attribution = opening.attribution
     missing = {name: value for name, value in named.items() if getattr(attribution, name) is None}
     return replace(opening, attribution=replace(attribution, **missing)) if missing else opening  # type: ignore[arg-type]
+
+
+def without_echo(reading: Reading, body: bytes) -> tuple[Reading, tuple[str, ...]]:
+    """A failed answer and the texts of its request, which the error must not carry into a row.
+
+    Looking for echoes takes long in a long prompt: of its error only the kind is kept.
+    """
+    if reading.error_message is None:
+        return reading, ()
+    if len(body) > ECHO_BOUND:
+        return replace(reading, error_message=None), ()
+    return reading, texts(body)
 
 
 def open_meter(place: Place, facts: RequestFacts, encoding: str | None) -> Meter | None:

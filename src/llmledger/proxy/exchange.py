@@ -14,7 +14,7 @@ from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, Upstr
 from llmledger.operations import request_headers as header
 from llmledger.operations.record import Ending, Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
-from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes
+from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes, without_echo
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.replies import reply
 from llmledger.proxy.routing import Route
@@ -223,6 +223,7 @@ class Metered:
             self._drain_end.cancel()
             self._world.draining -= 1
         reading = self._meter.finish() if self._meter is not None else Reading()
+        reading, private = without_echo(reading, self._incoming.kept)
         if status is Status.COMPLETED and reading.error_type is not None:
             status = Status.FAILED
         ending = Ending(
@@ -234,6 +235,7 @@ class Metered:
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_ms if self._facts.stream else None,
             secrets=(self._key,) if self._key else (),
+            private=private,
         )
         finished = self._world.recorder.settle(begun, ending)
         self._world.store.finish_soon(finished).add_done_callback(self._written)

@@ -39,13 +39,15 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def listen_to_signals(self) -> None:
+        """End at SIGINT and SIGTERM; at a second one without waiting for requests."""
         loop = asyncio.get_running_loop()
-        caught = (signal.SIGINT, signal.SIGTERM)
         # Only the main thread may catch signals; elsewhere somebody else stops the server.
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-            for number in caught:
+            for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def bind(place: Place) -> socket.socket:
@@ -71,11 +73,12 @@ def run(
     *,
     on_server: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `on_server` gets a function that stops it from another thread."""
+    """Serve until SIGINT or SIGTERM. `on_server` is called when signals end it, with a function that stops it too."""
 
     async def serve() -> None:
         async with application() as app:
             server = _Server(_config(app))
+            server.listen_to_signals()
             loop = asyncio.get_running_loop()
 
             def stop() -> None:

@@ -1,0 +1,50 @@
+"""What opens a row from a request on the wire, and what never gets into one."""
+
+import json
+
+from llmledger.core.request import Attribution, Billing
+from llmledger.dialects._contract import Reading
+from llmledger.operations.wire import Keeper, Place, open_meter, open_request, with_prefixes, without_echo
+
+KEEPER = Keeper(source="proxy", fingerprint=lambda key: f"…{key[-4:]}", billing={"corp": "subscription"})
+CHAT = Place(provider="openai", endpoint="/v1/chat/completions", dialect="openai_chat")
+BODY = json.dumps({"model": "gpt-5", "max_tokens": 9, "messages": [{"content": "x" * 10}], "user": "ann"}).encode()
+
+
+def test_a_row_is_opened_with_what_the_request_says() -> None:
+    """Model, limit, user, key and an estimate of the input: ten characters and the role count as three tokens."""
+    opening, facts = open_request(CHAT, {"authorization": "Bearer sk-abcd"}, "", BODY, KEEPER)
+
+    assert (opening.model, opening.max_output_tokens, opening.input_tokens) == ("gpt-5", 9, 3)
+    assert (opening.attribution.user, opening.attribution.key) == ("ann", "…abcd")
+    assert (opening.billing, opening.source, opening.dialect) == (Billing.API, "proxy", "openai_chat")
+    assert facts.model == "gpt-5"
+
+
+def test_a_place_that_nobody_knows_opens_a_row_too() -> None:
+    """Without a format there is no meter; the settings may say how the provider is paid."""
+    place = Place(provider="corp", endpoint="/x")
+    opening, facts = open_request(place, {}, "a=b", b"anything", KEEPER)
+
+    assert (opening.dialect, opening.model, opening.billing) == ("none", "", Billing.SUBSCRIPTION)
+    assert open_meter(place, facts, None) is None
+    assert open_meter(CHAT, facts, "gzip") is not None
+
+
+def test_the_path_says_for_whom_where_nothing_else_does() -> None:
+    """The last in the order of precedence."""
+    opening, _ = open_request(CHAT, {}, "", BODY, KEEPER)
+    named = with_prefixes(opening, {"user": "bob", "project": "acme"})
+
+    assert (named.attribution.user, named.attribution.project) == ("ann", "acme")
+    assert with_prefixes(opening, {}) is opening
+    assert opening.attribution == Attribution(user="ann")
+
+
+def test_an_error_does_not_carry_the_prompt_into_a_row() -> None:
+    """Its texts are told to whoever keeps the error; beside a very long prompt only the kind is kept."""
+    failed = Reading(error_type="x", error_message="no: hello")
+
+    assert without_echo(failed, b'{"a": "hello"}') == (failed, ("hello",))
+    assert without_echo(failed, b"x" * 2_000_000)[0].error_message is None
+    assert without_echo(Reading(), BODY) == (Reading(), ())
