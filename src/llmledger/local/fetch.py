@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -151,6 +152,7 @@ def _run(
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
+                start_new_session=True,
             )
         except OSError as problem:
             return str(problem)
@@ -158,12 +160,22 @@ def _run(
             try:
                 _watch(process, scratch, on_progress)
             finally:
-                process.kill()
+                _stop(process)
         if process.returncode == 0:
             return None
         said.seek(0)
         lines = [line.strip() for line in said.read().decode(errors="replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else f"it ended with code {process.returncode}"
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End an installer and what it has started: what is called uv may be a script that runs the real one."""
+    if process.returncode is not None:
+        return
+    if os.name == "nt":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _watch(process: "subprocess.Popen[bytes]", scratch: Path, on_progress: Progress) -> None:
