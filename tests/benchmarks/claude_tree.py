@@ -1,8 +1,8 @@
 """Writes an invented tree of Claude Code logs of any size: `python tests/benchmarks/claude_tree.py FOLDER MESSAGES`.
 
-Sessions of 500 answers in 40 projects; every answer has a user's line before it, every tenth an earlier snapshot with a smaller
-output, every fiftieth session a sub-agent's file that repeats some answers. A message comes to about 1.7 KB of file, as in the
-trees that people reported. The text is filler; the numbers come from a fixed seed, so that totals are the same in every run.
+Sessions of 500 answers in 40 projects; every answer has a user's line before it, every tenth an earlier snapshot with a
+smaller output, every fiftieth session a sub-agent's file that repeats some answers. A message comes to about 1.7 KB of
+file, as in the trees that people reported. The text is filler; the numbers come from a fixed seed.
 """
 
 import json
