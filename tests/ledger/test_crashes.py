@@ -5,11 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from tests.support import writing_process
 from tests.support.builders import NOON
+from tests.support.upstream import Answer, Received, Upstream, Wait, stream_answer
 
 from llmledger.ledger import open_ledger, open_reader
 
@@ -143,3 +145,49 @@ def test_eight_processes_write_two_thousand_requests_each(tmp_path, capsys):
     waits = written_at_once(tmp_path / "ledger.db", 8, 2000)
     with capsys.disabled():
         print(f"\n8 processes x 2,000 requests: longest wait {max(waits):.0f} ms")
+
+
+def kill_runs(home: Path, upstream: Upstream, times: int, seed: int) -> tuple[int, int]:
+    """Kill `llmledger run` at random moments; returns how many requests went upstream, and how many rows there are."""
+    chance, arrived, release = random.Random(seed), threading.Event(), threading.Event()
+    chunk = b'data: {"id":"chatcmpl-x","model":"gpt-5-mini","choices":[{"delta":{"content":"hi"}}]}\n\n'
+
+    def reply(_: Received) -> Answer:
+        arrived.set()
+        return stream_answer([chunk, *([Wait(release)] if chance.random() < 0.5 else []), b"data: [DONE]\n\n"])
+
+    upstream.replies(reply)
+    environ = {"HOME": str(home), "PATH": "/usr/bin:/bin", "OPENAI_API_KEY": "sk-test"}
+    command = [sys.executable, "-m", "llmledger", "run", "-m", "openai/gpt-5-mini", "--base-url", upstream.url, "hello"]
+    for number in range(times):
+        arrived.clear()
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # A random moment before the request leaves, or right after it has arrived, or when the answer is done.
+        arrived.wait(chance.choice([0.3, 0.6, 1.0]) if number % 2 else 20.0)
+        for _ in range(chance.randrange(0, 300_000)):
+            pass
+        process.kill()
+        process.communicate()
+        release.set()
+        release = threading.Event()
+    path = home / ".local" / "share" / "llmledger" / "ledger.db"
+    open_ledger(path, now=lambda: NOON).close()
+    with open_reader(path) as reader:
+        rows = reader.connection.execute("SELECT count(*) FROM requests_v1 WHERE requests = 1").fetchone()[0]
+        assert reader.connection.execute("SELECT count(*) FROM inflight").fetchone() == (0,)
+    return len(upstream.received), rows
+
+
+def test_a_killed_run_leaves_a_row_for_every_request_that_went_upstream(home, upstream):
+    """The note is durable before the first byte is sent, whenever the process dies."""
+    sent, rows = kill_runs(home, upstream, 4, seed=5)
+    assert 1 <= sent <= rows <= 4
+
+
+@pytest.mark.crash
+def test_sixty_killed_runs_leave_a_row_for_every_request_that_went_upstream(home, upstream, capsys):
+    """The full count."""
+    sent, rows = kill_runs(home, upstream, 60, seed=6)
+    assert sent <= rows <= 60
+    with capsys.disabled():
+        print(f"\n60 runs killed: {sent} requests went upstream, {rows} rows")
