@@ -259,3 +259,56 @@ def test_without_any_model_the_ways_on_are_named(run_cli: RunCli) -> None:
     assert result.exit_code == 2
     for way in ("-m local/smollm2", "-m openai/", "ollama serve", "llmledger models"):
         assert way in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt ", {"type": "input_audio", "format": "wav"}),
+        (b"ID3\x04", {"type": "input_audio", "format": "mp3"}),
+        (b"%PDF-1.7", {"type": "file"}),
+    ],
+    ids=["wav", "mp3", "pdf"],
+)
+def test_the_kind_of_an_attachment_is_seen_from_its_content(
+    ask: Ask, upstream: Upstream, content: bytes, sent: dict[str, str]
+) -> None:
+    """Whatever it is called."""
+    upstream.answers(streamed("ok"))
+
+    ask("What is it?", "-a", "-", input=content)
+
+    part = upstream.received[0].json["messages"][0]["content"][1]
+    assert part["type"] == sent["type"]
+    assert part.get("input_audio", {}).get("format") == sent.get("format")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"), [("x.unknown", b"?", "nothing tells"), ("x.png", b"", "is empty")]
+)
+def test_an_attachment_of_unknown_kind_is_refused(
+    ask: Ask, upstream: Upstream, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    """And an empty one."""
+    (tmp_path / name).write_bytes(content)
+
+    result = ask("What is it?", "-a", tmp_path / name)
+
+    assert (result.exit_code in (2, 3), said in result.stderr) == (True, True)
+    assert upstream.received == []
+
+
+def test_rules_of_the_settings_turn_folders_into_clients(
+    ask: Ask, upstream: Upstream, home: Path, ledger_path: Path
+) -> None:
+    """`[[map]]`: everything below a folder is for one client."""
+    upstream.answers(streamed("ok"))
+    config = home / ".config" / "llmledger" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[[map]]\npath = "~/acme/**"\nclient = "ACME"\n\n[billing]\nopenai = "subscription"\n')
+    (home / "acme" / "site").mkdir(parents=True)
+
+    ask("hi", folder=home / "acme" / "site")
+
+    row = the_row(ledger_path)
+    assert (row["client"], row["billing"]) == ("ACME", "subscription")

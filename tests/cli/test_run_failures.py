@@ -254,3 +254,15 @@ def test_a_provider_without_an_address_takes_one(run_cli: RunCli, upstream: Upst
     assert upstream.received[0].path == "/v1/chat/completions"
     without = run_cli("run", "-m", "azure/gpt-5", "--dialect", "openai_chat", "hi")
     assert (without.exit_code, "nothing tells where Microsoft Azure is reached" in without.stderr) == (2, True)
+
+
+def test_a_model_that_ollama_does_not_have_gets_the_nearest_it_has(run_cli: RunCli, upstream: Upstream) -> None:
+    """The names come from the server itself."""
+    missing = json_answer({"error": "model 'qwen3:80b' not found"}, 404)
+    listed = json_answer({"models": [{"name": "qwen3:8b"}, {"name": "gemma3:4b"}]})
+    upstream.replies(lambda request: listed if request.method == "GET" else missing)
+
+    result = run_cli("run", "-m", "ollama/qwen3:80b", "hi", env={"OLLAMA_HOST": upstream.url})
+
+    assert result.exit_code == 5
+    assert result.stderr.rstrip().endswith("Did you mean ollama/qwen3:8b?")

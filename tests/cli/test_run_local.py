@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import RunCli
 from tests.support.ledger_view import begun, rows, the_row
+from tests.support.processes import wait_until_gone
 
 PROMPT = "Say hello in one short sentence."
 DEADLINE_S = 60.0
@@ -154,7 +154,7 @@ def test_ctrl_c_in_a_real_process_ends_with_130_and_a_cancelled_row(
     assert (row["status"], row["usage_quality"]) == ("cancelled", "estimated")
     assert row["output_tokens"] > 0
     assert begun(ledger_path) == 0
-    assert not any(alive(one) for one in server)
+    assert all(wait_until_gone(one) for one in server)
 
 
 def test_a_reader_that_goes_away_cancels_the_request(home: Path, models: Path, ledger_path: Path) -> None:
@@ -180,12 +180,3 @@ def children_of(process_id: int) -> list[int]:
     """The processes that a process has started, where the system can tell."""
     task = Path(f"/proc/{process_id}/task/{process_id}/children")
     return [int(one) for one in task.read_text().split()] if task.exists() else []
-
-
-def alive(process_id: int) -> bool:
-    """Whether a process still runs a moment later."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        if not Path(f"/proc/{process_id}").exists():
-            return False
-    return True

@@ -60,10 +60,10 @@ def test_the_turns_of_the_last_session_come_in_order(tmp_path: Path) -> None:
 def test_a_text_without_a_session_is_a_conversation_of_its_own(tmp_path: Path) -> None:
     """And a text that others kept as plain words is read as the prompt."""
     path = tmp_path / "ledger.db"
-    keep(path, "plain words", "answer")
-    keep(path, "[1]", "list")
+    for text in ("plain words", "[1]"):
+        keep(path, text, "answer")
 
-    found = last(path)
+        found = last(path)
 
-    assert found is not None
-    assert (found.session, found.turns) == (None, (("[1]", "list"),))
+        assert found is not None
+        assert (found.session, found.turns) == (None, ((text, "answer"),))

