@@ -1,12 +1,7 @@
 """`llmledger proxy`: meter every client that can be given a base URL."""
 
-import secrets
 import socket
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,14 +9,10 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import LedgerOption
 from llmledger.cli._render import note, warn
-from llmledger.core.request import request_id_at
-from llmledger.core.window import unix_ms
 from llmledger.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmledger.ledger import Ledger
-    from llmledger.proxy.application import Setup
-    from llmledger.proxy.serve import Place
+    from llmledger.core.request import Attribution
 
 SUMMARY = "Meter the programs you already use: they change a base URL and nothing else."
 ACCESS_KEY_VARIABLE = "LLMLEDGER_PROXY_KEY"
@@ -44,6 +35,7 @@ def command(
 
     Every request makes one row, with its usage and cost as the provider told them.
     """
+    from llmledger.cli._proxy_setup import proxy_setup
     from llmledger.cli._proxy_text import finished_json, finished_line, what_to_set
     from llmledger.cli._writing import writing
     from llmledger.ledger import Manners
@@ -68,30 +60,25 @@ def command(
     place = Place(host=place.host, port=listener.getsockname()[1])
     manners = Manners(pass_on=world.config.on_ledger_failure == "pass", warn=warn)
     with writing(ledger, manners=manners) as opened:
-        setup = _setup(opened, place, policy, access_key)
+        setup = replace(
+            proxy_setup(opened, place.host, _default_attribution()), access_key=access_key, on_disconnect=policy
+        )
         if tell is not None:
             setup = replace(setup, on_finished=lambda finished: note(tell(finished)))
         run(listener, lambda: application(setup), on_server=lambda _: note(what_to_set(place.url)))
     note("The proxy has stopped; every request is in the ledger.")
 
 
-def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None) -> "Setup":
-    """Everything that the proxy is given: it looks for nothing itself."""
-    from llmledger.cli._run_model import address_of
-    from llmledger.cli._run_send import price_book
+def _default_attribution() -> "Attribution":
+    """For whom requests are that say nothing themselves: the settings and the environment, but not this folder."""
     from llmledger.core.request import Attribution
-    from llmledger.operations.record import Recorder
-    from llmledger.proxy.application import Setup
-    from llmledger.proxy.safety import LOOPBACK
-    from llmledger.upstream.aio import proxies_of
 
     world = surroundings()
-    book = price_book()
 
     def told(name: str) -> str | None:
         return world.environ.get(f"LLMLEDGER_{name.upper()}") or world.config.attribution.get(name)
 
-    named = Attribution(
+    return Attribution(
         client=told("client"),
         user=told("user"),
         team=told("team"),
@@ -99,31 +86,3 @@ def _setup(ledger: "Ledger", place: "Place", policy: str, access_key: str | None
         operation=told("operation"),
         host=socket.gethostname() or None,
     )
-    return Setup(
-        ledger=ledger,
-        book=book,
-        recorder=Recorder(store=ledger, prices=book, now=world.now, new_id=_request_ids()),
-        proxies=proxies_of(world.environ),
-        address_of=address_of,
-        hosts=LOOPBACK | {place.host} if place.host in LOOPBACK else frozenset(),
-        access_key=access_key,
-        on_disconnect=policy,
-        billing=world.config.billing,
-        attribution=named,
-        monotonic=time.monotonic,
-        on_trouble=warn,
-    )
-
-
-def _request_ids() -> Callable[[datetime], bytes]:
-    """Makes request ids; asking the system for randomness a kilobyte at a time, since each question takes long."""
-    pool = BytesIO()
-
-    def new_id(at: datetime) -> bytes:
-        nonlocal pool
-        if len(randomness := pool.read(10)) < 10:
-            pool = BytesIO(secrets.token_bytes(1000))
-            randomness = pool.read(10)
-        return request_id_at(unix_ms(at), randomness)
-
-    return new_id

@@ -1,0 +1,161 @@
+"""`llmledger with COMMAND`: run any program metered, without changing its settings."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmledger.cli._attribution import (
+    ClientOption,
+    OperationOption,
+    ProjectOption,
+    SessionOption,
+    TagOption,
+    TeamOption,
+    UserOption,
+)
+from llmledger.cli._context import surroundings
+from llmledger.cli._options import LedgerOption
+from llmledger.cli._render import note, warn
+from llmledger.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmledger.core.request import Attribution, Finished
+
+SUMMARY = "Run any program metered: llmledger with --project acme claude"
+HOST = "127.0.0.1"
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the program's requests came to; filled by the proxy's thread, read when that has ended."""
+
+    requests: int = 0
+    unpriced: int = 0
+    estimated: int = 0
+    nanousd: int = 0
+
+    def add(self, finished: "Finished") -> None:
+        """Count one request."""
+        from llmledger.core.request import UsageQuality
+
+        self.requests += 1
+        if finished.charged.cost_nanousd is None:
+            self.unpriced += 1
+        else:
+            self.nanousd += finished.charged.cost_nanousd
+        self.estimated += finished.usage_quality in (UsageQuality.PARTIAL, UsageQuality.ESTIMATED)
+
+
+@app.command("with", context_settings={"allow_interspersed_args": False})
+def command(
+    program: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
+    client: ClientOption = None,
+    user: UserOption = None,
+    team: TeamOption = None,
+    project: ProjectOption = None,
+    operation: OperationOption = None,
+    session: SessionOption = None,
+    tag: TagOption = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Run any program metered, and say at its end what it cost.
+
+    A proxy runs while the program does, and the program is told its address in the variables that it understands.
+    The program's exit code is passed on. For example: llmledger with --project acme -- claude -p "Hello"
+    """
+    from llmledger.cli._attribution import attribution
+    from llmledger.cli._child import run_child
+
+    world = surroundings()
+    flags = {
+        "client": client,
+        "user": user,
+        "team": team,
+        "project": project,
+        "operation": operation,
+        "session": session,
+    }
+    who = replace(attribution(flags, tag), app=None)
+    tally, began = Tally(), world.now()
+    try:
+        with _metered(ledger, who, tally) as url:
+            code = run_child(program, {**world.environ, **variables(url, world.environ)})
+    except (StorageError, _CannotListen) as error:
+        warn(f"{error.message} The program runs without being metered.")
+        raise typer.Exit(run_child(program, world.environ)) from None
+    seconds = (world.now() - began).total_seconds()
+    note(closing_line(tally, who.project or who.client or program[0], seconds), style_name="dim")
+    raise typer.Exit(code)
+
+
+class _CannotListen(UsageError):
+    """No port could be had for the proxy."""
+
+
+def variables(url: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the program is told; a base URL that the user has set to somewhere else is left alone, with a word."""
+    from llmledger.cli._proxy_text import BASE_URLS
+
+    told: dict[str, str] = {}
+    for name, path in BASE_URLS:
+        if environ.get(name) and name.endswith("_BASE_URL"):
+            warn(f"{name} is set already and stays as it is: what goes there is not metered.")
+        else:
+            told[name] = url + path
+    if "ANTHROPIC_BASE_URL" in told:
+        # Claude Code switches tool search off when it sees a base URL that is not Anthropic's.
+        told.setdefault("ENABLE_TOOL_SEARCH", environ.get("ENABLE_TOOL_SEARCH", "true"))
+    return told
+
+
+@contextmanager
+def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterator[str]:
+    """A proxy in a thread of its own; at the end requests are served, written down and counted. Gives its address."""
+    from llmledger.cli._proxy_setup import proxy_setup
+    from llmledger.cli._writing import writing
+    from llmledger.proxy.application import application
+    from llmledger.proxy.serve import Place, bind, run
+
+    try:
+        listener = bind(Place(host=HOST, port=0))
+    except UsageError as error:
+        raise _CannotListen(error.message) from None
+    url = Place(host=HOST, port=listener.getsockname()[1]).url
+    stoppers: list[Callable[[], None]] = []
+    is_ready = threading.Event()
+
+    def started(stop: Callable[[], None]) -> None:
+        stoppers.append(stop)
+        is_ready.set()
+
+    with writing(ledger) as opened:
+        setup = replace(proxy_setup(opened, HOST, who), on_finished=tally.add)
+        serve = threading.Thread(target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started})
+        serve.start()
+        is_ready.wait()
+        try:
+            yield url
+        finally:
+            stoppers[0]()
+            serve.join()
+
+
+def closing_line(tally: Tally, name: str, seconds: float) -> str:
+    """What the program came to, on one line."""
+    from llmledger.core.money import money_text
+
+    minutes, rest = divmod(round(seconds), 60)
+    took = f"{minutes} min" if minutes else f"{rest} s"
+    requests = "1 request" if tally.requests == 1 else f"{tally.requests:,} requests"
+    known = tally.unpriced < tally.requests or not tally.requests
+    cost = f"{'~' if tally.estimated else ''}{money_text(tally.nanousd if known else None)}"
+    unpriced = f"+ ({tally.unpriced:,} unpriced)" if tally.unpriced and known else ""
+    return f"{name}: {requests}, {cost}{unpriced}, {took}"
