@@ -19,6 +19,10 @@ from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
 
+LONGEST_MS = 26 * 3_600_000
+"""A line about more than the longest day is about a period of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of what one key was billed for the ledger saw."""
@@ -118,10 +122,6 @@ def _within(lines: Iterable[Priced], period: Block | None) -> Iterator[Priced]:
             yield line, usd
 
 
-def _range(tally: _Tally, terms: Terms) -> Block:
-    return terms.period or (tally.first_ms or 0, tally.last_ms)
-
-
 def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally: _Tally) -> Comparison:
     half = (terms.format.rounded_to or ZERO) / 2
     meters = meters_of((), splits_cache=terms.format.splits_cache)
@@ -148,8 +148,10 @@ def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally:
     for line, usd in lines:
         table.bill(line, usd)
         longest = max(longest, ms_of(line.until) - ms_of(line.since))
-    first, last = terms.period or table.range or _range(tally, terms)
-    table.settle((first, last) if longest > 26 * 3_600_000 else None)
+    is_long = longest > LONGEST_MS
+    days = None if is_long else table.range
+    first, last = terms.period or days or (tally.first_ms or 0, tally.last_ms)
+    table.settle((first, last) if is_long else None)
     table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
     aggregate = Aggregate(table, source, terms.unit_price, terms.format, (first, last))
     found = aggregate.findings()

@@ -92,16 +92,13 @@ class Calendar:
         self._blocks: dict[int, Block] = {}
 
     def block_of_line(self, line: StatementLine) -> Block:
-        """The period that a line belongs to."""
-        if self._whole:
-            return self._whole
+        """The period that a line belongs to, as long as it is not known to be one for all."""
         pair = line.since, line.until
         block = self._known.get(pair)
         if block is None:
             is_day = SHORTEST_DAY <= line.until - line.since <= LONGEST_DAY
             block = (ms_of(line.since), ms_of(line.until)) if is_day else self._day(line.since)
-            if len(self._known) < 100_000:
-                self._known[pair] = block
+            self._known[pair] = block
             self._keep(block)
         return block
 

@@ -37,8 +37,6 @@ class _Solution:
 def explain(view: View) -> list[Claim]:
     """Claims whose money sums to the cell's difference, exactly; the last may be rounding or unexplained."""
     gap, spent = view.quantity_gap, view.money_gap
-    if not gap and not spent:
-        return []
     solutions = sorted(_solutions(view), key=lambda one: one.rank)
     if not solutions:
         return _partial(view)
@@ -226,7 +224,7 @@ def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
     writes = {"cache_write_tokens", "cache_write_1h_tokens"}
     told_apart_by_ttl = writes <= view.billed.quantity.keys() or not view.ledger.quantity.keys() & writes
     excluded = {Cause.CACHE_TTL} if told_apart_by_ttl else set()
-    if not _a_mode_could(view, spent):
+    if _has_unpriced(view) or not _a_mode_could(view, spent):
         excluded.add(Cause.TIER)
     causes = told_apart(view.grain, Cause.PRICE, excluded)
     return Claim(causes, {}, spent, _price_words(view, prices), is_exact=False, prices=prices)
@@ -246,8 +244,12 @@ def _a_mode_could(view: View, spent: Mapping[str, Decimal]) -> bool:
     return False
 
 
+def _has_unpriced(view: View) -> bool:
+    return any(row.cost_nanousd is None for row in view.rows)
+
+
 def _price_words(view: View, prices: Mapping[str, tuple[Decimal, Decimal]]) -> str:
-    if any(row.cost_nanousd is None for row in view.rows):
+    if _has_unpriced(view):
         return "the tokens agree, and the ledger has no price for them"
     per = ", ".join(
         f"{meter.removesuffix('_tokens').replace('_', ' ')} ${implied * 1_000_000:.6g} instead of ${ours * 1_000_000:.6g} per 1M"

@@ -76,6 +76,7 @@ class Requests:
     matched_keys: set[str] = field(default_factory=set)
     providers: set[str] = field(default_factory=set)
     seen: int = 0
+    tells_money: bool = False
     tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     """By key: tokens billed, and those of them that the ledger saw."""
     _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
@@ -138,21 +139,32 @@ class Requests:
         tokens[0] += count
         tokens[1] += count
         if usd is None:
+            self._pair_tokens(line, row)
             return
+        self.tells_money = True
         cost = row.cost
         gap = usd - cost
         if gap == 0:
-            self._add((Cause.MATCHED,), gap, cost, line, row, "by the provider's id")
+            self._add((Cause.MATCHED,), gap, cost, (line, row), "by the provider's id")
         elif abs(gap) <= self.half_step + NANO:
-            self._add((Cause.ROUNDING,), gap, cost, line, row, "within the rounding of its rows")
+            self._add((Cause.ROUNDING,), gap, cost, (line, row), "within the rounding of its rows")
         else:
             for claim in explain(self._view(line, usd, row)):
-                self._add(claim.causes, claim.amount, cost, line, row, claim.evidence)
+                self._add(claim.causes, claim.amount, cost, (line, row), claim.evidence)
                 cost = ZERO
 
-    def _view(self, line: StatementLine, usd: Decimal, row: Booked) -> View:
+    def _pair_tokens(self, line: StatementLine, row: Booked) -> None:
+        view = self._view(line, None, row)
+        if not view.quantity_gap:
+            self._add((Cause.MATCHED,), ZERO, ZERO, (line, row), "by the provider's id, in tokens")
+            return
+        for claim in explain(view):
+            self._add(claim.causes, ZERO, ZERO, (line, row), claim.evidence)
+
+    def _view(self, line: StatementLine, usd: Decimal | None, row: Booked) -> View:
         start = ms_of(line.since)
-        billed = Billed(quantity=dict(line.quantities), money={"": usd}, requests=1, line_count=1, has_money=True)
+        paid = {} if usd is None else {"": usd}
+        billed = Billed(quantity=dict(line.quantities), money=paid, requests=1, line_count=1, has_money=usd is not None)
         billed.counts_requests = True
         ledger = Side(quantities(row, self.meters), money(row, self.meters), 1)
         return View(
@@ -168,6 +180,7 @@ class Requests:
             rows=(row,),
             meters=self.meters,
             has_keys=True,
+            tells_money=usd is not None,
         )
 
     def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
@@ -179,12 +192,13 @@ class Requests:
         causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
         if line.key and line.key not in self.matched_keys and self.matched_keys:
             causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"
-        self._add(causes, usd or ZERO, ZERO, line, None, words)
+        self.tells_money = self.tells_money or usd is not None
+        self._add(causes, usd or ZERO, ZERO, (line,), words)
 
     def _unbilled(self, row: Booked, late_after_ms: int) -> None:
-        cost = row.cost
-        if not cost:
+        if not row.cost:
             return
+        cost = row.cost if self.tells_money else ZERO
         twins = self.source.find([row.provider_request_id]) if row.provider_request_id else {}
         twin = twins.get(row.provider_request_id or "")
         cause, words = Cause.MISSING_IN_STATEMENT, "no line has this request's id, or its tokens at this time"
@@ -194,18 +208,18 @@ class Requests:
             cause, words = Cause.INTERRUPTED, "it did not end well, and the provider did not bill it"
         elif row.started_ms >= late_after_ms:
             words += "; the export may not be complete yet"
-        self._add((cause,), -cost, cost, None, row, words)
+        self._add((cause,), -cost, cost, (row,), words)
 
     def _add(
         self,
         causes: tuple[Cause, ...],
         gap: Decimal,
         cost: Decimal,
-        line: StatementLine | None,
-        row: Booked | None,
+        things: tuple[StatementLine | Booked, ...],
         words: str,
     ) -> None:
-        at, provider, name, key = _place(line, row)
+        """Count a line, a row, or both of a pair (the line first) under their class."""
+        at, provider, name, key = _place(things[0])
         is_fine = causes[0] in (Cause.MATCHED, Cause.ROUNDING)
         place = at // DAY_MS, provider, self.canonical(provider, name), None if is_fine else key, causes, words
         total = self._sums[place]
@@ -213,12 +227,13 @@ class Requests:
         total.requests += 1
         total.billed += gap + cost
         total.ledger += cost
-        if line:
-            total.line_count += 1
-            if len(total.lines) < _SAMPLE:
-                total.lines.append(line.number)
-        if row and row.request_id and not is_fine and len(total.ids) < _SAMPLE:
-            total.ids.append(row.request_id.hex())
+        for thing in things:
+            if isinstance(thing, StatementLine):
+                total.line_count += 1
+                if len(total.lines) < _SAMPLE:
+                    total.lines.append(thing.number)
+            elif thing.request_id and not is_fine and len(total.ids) < _SAMPLE:
+                total.ids.append(thing.request_id.hex())
 
     def _finding(self, place: tuple[object, ...], total: _Sum) -> Finding:
         day, provider, model, key, causes, words = place
@@ -241,12 +256,10 @@ class Requests:
         )
 
 
-def _place(line: StatementLine | None, row: Booked | None) -> tuple[int, str, str, str | None]:
-    if line is not None:
-        return ms_of(line.since), line.provider, line.model, line.key
-    if row is not None:
-        return row.started_ms, row.provider, row.served_model or row.model, None
-    raise ValueError("a finding is about a line or a row")
+def _place(thing: StatementLine | Booked) -> tuple[int, str, str, str | None]:
+    if isinstance(thing, Booked):
+        return thing.started_ms, thing.provider, thing.served_model or thing.model, None
+    return ms_of(thing.since), thing.provider, thing.model, thing.key
 
 
 def _tokens(line: StatementLine) -> int:
