@@ -25,6 +25,10 @@ BETTER: Mapping[str, tuple[str, ...]] = {"perplexity": ("per_1k_requests",)}
 """Where the broad list knows better: Perplexity's fee depends on the size of the search context, and the other list has
 only the highest."""
 
+REGIONAL = frozenset({"bedrock"})
+"""Where the dated list knows better what a bare id is: a call in its region, a tenth dearer than the global profile that the
+broad list takes it for (litellm#42679)."""
+
 FINE_TUNE = "ft:"
 """Begins the name of a tuned model, which goes on with its owner: the base's name with a colon is a prefix of it."""
 
@@ -71,6 +75,8 @@ class _Joining:
                 _compare(known, one, issue.version, self.checked)
         elif known is not None and found is not None and found.match is Match.DATED and self._agrees(known, one):
             known["names"] = sorted({*known.get("names", ()), name})
+            if not _agree(_in_force(known, self.checked), one.table):
+                _note(_in_force(known, self.checked), one, issue.version, MAIN)
         elif not self.new.get(name.lower(), {}).get("period"):
             self.new[name.lower()] = self._entry(name, one, issue)
 
@@ -78,7 +84,7 @@ class _Joining:
         return self.by_id[found.entry.id.lower()] if found is not None and found.entry is not None else None
 
     def _agrees(self, known: Mapping[str, Any], one: LitellmModel) -> bool:
-        return _agree(_in_force(known, self.checked), one.table)
+        return one.provider in REGIONAL or _agree(_in_force(known, self.checked), one.table)
 
     def _entry(self, name: str, one: LitellmModel, issue: Issue) -> dict[str, Any]:
         source = f"{issue.version}, which read {one.url}" if one.url else issue.version

@@ -179,10 +179,27 @@ def check_ledger(world: Surroundings) -> Iterator[Finding]:
         yield Finding(Level(finding.level.value), "ledger", finding.text, finding.todo)
 
 
+def check_reported(world: Surroundings) -> Iterator[Finding]:
+    """What providers say that requests cost is what the price table makes of them."""
+    from llmledger.core.money import money_text
+    from llmledger.ledger import open_reader
+    from llmledger.ledger.queries_prices import disagreements
+
+    path = world.ledger_path()
+    if not path.exists():
+        return
+    with open_reader(path) as reader:
+        for one in disagreements(reader.connection):
+            told, ours = money_text(one.reported_nanousd), money_text(one.computed_nanousd)
+            text = f"{one.provider}/{one.model}: reported {told}, by the table {ours} ({one.requests:,} requests)"
+            yield Finding(Level.NOTE, "prices", text, f"llmledger pricing show {one.provider}/{one.model}")
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("settings", check_settings),
     ("ledger", check_ledger),
     ("prices", check_prices),
+    ("prices", check_reported),
     ("keys", check_keys),
     ("local", check_local),
     ("tools", check_tools),

@@ -66,7 +66,7 @@ def _chosen(book: PriceBook, patterns: list[str]) -> Iterator[str]:
     names = book.provider_names()
     for pattern in patterns:
         if not any(fnmatchcase(name, book.canonical(pattern)) for name in names):
-            raise UsageError(f"no provider {pattern!r} in the price table", hint="See: llmledger pricing list --stats")
+            raise UsageError(f"no provider {pattern!r} in the price table", hint="See: llmledger pricing check --stats")
     for name in names:
         if not patterns or any(fnmatchcase(name, book.canonical(pattern)) for pattern in patterns):
             yield name
