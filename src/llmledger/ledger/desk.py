@@ -101,8 +101,11 @@ class Desk:
         """Write what waits in the spool into the ledger; it stays there until cleared. Raises StorageError."""
         store = self._usable_store()
         with store.locked(patience_s=_SHORT_PATIENCE_S):
-            events, _ = read_events(self._spool.lines() if self._spool.used else [], owner=store.books.owner)
-            commit_in_parts(store, events)
+            events, bad = read_events(self._spool.lines() if self._spool.used else [], owner=store.books.owner)
+            bad += commit_in_parts(store, events)
+        if bad:
+            with storage_errors(self.path):
+                self._spool.set_aside()
 
     def idle(self) -> None:
         """Nobody waits: do what can be put off."""

@@ -17,6 +17,7 @@ from llmledger.ledger.owners import is_alive, owners_folder
 from llmledger.ledger.reader import Reader
 from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
 
+_SAFE_WITH_OTHERS = (3, 51, 3)
 _LARGE_LOG = 256 * 1024 * 1024
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.rclone"}
@@ -89,7 +90,11 @@ def _durability() -> Finding:
         text = f"SQLite {version}, WAL, synchronous FULL: survives a killed process; on Windows no power cut"
         return Finding(Level.NOTE, text)
     sync = "synchronous FULL, fullfsync" if sys.platform == "darwin" else "synchronous FULL"
-    return Finding(Level.FINE, f"SQLite {version}, WAL, {sync}: each record is on the disk before it is acknowledged")
+    text = f"SQLite {version}, WAL, {sync}: each record is on the disk before it is acknowledged"
+    if sqlite3.sqlite_version_info < _SAFE_WITH_OTHERS:
+        # https://sqlite.org/wal.html#walresetbug: between llmledgers the lock over commits and checkpoints prevents it.
+        text += "; before 3.51.3 let no other program write to the file meanwhile"
+    return Finding(Level.FINE, text)
 
 
 def _place(path: Path) -> Iterator[Finding]:

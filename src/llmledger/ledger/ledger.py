@@ -91,7 +91,11 @@ class Ledger:
 
     def adjust(self, *entries: Adjustment) -> bool:
         """Append corrections that belong together, all or none; False when one is booked already or out of date."""
-        return bool(self._submit(Adjust(entries)).result())
+        return bool(self.adjust_soon(*entries).result())
+
+    def adjust_soon(self, *entries: Adjustment) -> "Future[bool]":
+        """The same without waiting: many corrections handed in one after the other share their commits."""
+        return self._submit(Adjust(entries))
 
     def store_content(
         self, request_id: bytes, started_at: datetime, *, prompt: str | None = None, response: str | None = None

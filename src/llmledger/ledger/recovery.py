@@ -14,7 +14,7 @@ from llmledger.ledger.booking import Books
 from llmledger.ledger.events import AnyEvent, Begin, Call, event_from
 from llmledger.ledger.owners import dead_owners, forget, is_alive, owners_folder
 from llmledger.ledger.rows import time_of
-from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
+from llmledger.ledger.spool import UNREADABLE, Waiting, found_spools, read_lines, spools_folder
 from llmledger.ledger.store import Failure, Store
 
 _MANY = 500
@@ -105,7 +105,7 @@ def _put_away(path: Path, *, is_clean: bool) -> None:
         if is_clean:
             path.unlink(missing_ok=True)
         else:
-            path.rename(path.with_suffix(".unreadable"))
+            path.rename(path.with_suffix(UNREADABLE))
 
 
 def _in_flight(store: Store) -> list[str]:

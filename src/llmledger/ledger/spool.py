@@ -14,6 +14,7 @@ from pathlib import Path
 from llmledger.ledger.owners import is_alive, owners_folder
 
 SPOOL_BYTES = 4 * 1024 * 1024
+UNREADABLE = ".unreadable"
 _FORMAT = 1
 _CHUNK = 1024 * 1024
 
@@ -109,6 +110,13 @@ class Spool:
     def lines(self) -> list[bytes]:
         """The records that wait, in their order."""
         return list(read_lines(self.path))
+
+    def set_aside(self) -> None:
+        """Keep a copy of what waits, durably, for a person to look at: not all of it could be understood."""
+        kept = self.path.with_suffix(UNREADABLE)
+        kept.write_bytes(b"".join(self.lines()))
+        with kept.open("rb") as file:
+            os.fsync(file.fileno())
 
     def clear(self) -> None:
         """All records are in the ledger now: make the room free again, durably. Raises OSError."""
