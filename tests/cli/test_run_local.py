@@ -180,3 +180,23 @@ def children_of(process_id: int) -> list[int]:
     """The processes that a process has started, where the system can tell."""
     task = Path(f"/proc/{process_id}/task/{process_id}/children")
     return [int(one) for one in task.read_text().split()] if task.exists() else []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the full device is Linux")
+def test_an_answer_that_cannot_be_written_is_one_line_and_a_cancelled_row(
+    home: Path, models: Path, ledger_path: Path
+) -> None:
+    """The disk behind `> answer.txt` is full."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmledger", "run", "-m", "local/smollm2", "--max-tokens", "20", PROMPT],
+            env={**os.environ, "HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"Error: the answer cannot be written: No space left on device\n")
+    assert the_row(ledger_path)["status"] == "cancelled"

@@ -11,7 +11,7 @@ from llmledger.cli._attribution import attribution
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, out
 from llmledger.cli._run_model import Wanted, choose, destination
-from llmledger.errors import UsageError
+from llmledger.errors import InputFileError, UsageError
 
 if TYPE_CHECKING:
     from llmledger.core.request import Billing
@@ -121,9 +121,13 @@ def _answered(
         return run_prompt(prompt, to, recorder, delivery)
     stream = TextStream()
     try:
-        return run_prompt(prompt, to, recorder, replace(delivery, on_text=stream.write))
-    finally:
+        answer = run_prompt(prompt, to, recorder, replace(delivery, on_text=stream.write))
         stream.end()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise InputFileError(f"the answer cannot be written: {problem.strerror}") from None
+    return answer
 
 
 def _keep_content(ledger: "Ledger", prompt: "Prompt", answer: "Answer") -> None:

@@ -28,7 +28,7 @@ class Delivery:
     attribution: Attribution = Attribution()
     billing: Billing = Billing.API
     on_text: Callable[[str], None] = lambda _text: None
-    """Gets the answer in pieces, as they come. A BrokenPipeError from it cancels the request."""
+    """Gets the answer in pieces, as they come. An OSError from it, such as BrokenPipeError, cancels the request."""
     on_wait: Callable[[http.Wait], None] = lambda _wait: None
 
 
@@ -80,7 +80,7 @@ def run_prompt(prompt: Prompt, to: Destination, recorder: Recorder, delivery: De
 
     A failure of the provider or the network is no exception here but a part of the answer, since the row tells of it
     too; so is Ctrl-C, as status `cancelled`. Raises StorageError when the row cannot be written, UsageError for what
-    the wire format cannot carry, BrokenPipeError when the reader of the text went away (its row is written first).
+    the wire format cannot carry, OSError when the text cannot be handed on (its row is written first).
     """
     draft = draft_prompt(prompt, to, delivery)
     begun = recorder.begin(draft.opening)
@@ -94,9 +94,9 @@ def run_prompt(prompt: Prompt, to: Destination, recorder: Recorder, delivery: De
         _converse(course, draft, to, delivery)
         assert course.status is not None
         failure = failure_of(course.reading, course.status, to, private=_private(prompt))
-    except (KeyboardInterrupt, BrokenPipeError) as stop:
+    except (KeyboardInterrupt, OSError) as stop:
         finished = recorder.finish(begun, _ending(course, Status.CANCELLED, to, prompt))
-        if isinstance(stop, BrokenPipeError):
+        if isinstance(stop, OSError):
             raise
         return Answer(finished=finished, text=course.text)
     except LedgerError as problem:
