@@ -3,11 +3,12 @@
 Changing a rule here is a decision about the design, not the repair of a test.
 """
 
+import ast
 import subprocess
 import sys
 
 import pytest
-from tests.support.source import FILES, FORMATS, SOURCE, all_imports, file_of, imports, part_of, target_part
+from tests.support.source import FILES, FORMATS, SOURCE, all_imports, file_of, imports, part_of, target_part, tree
 
 LAYERS = (
     {"__main__"},
@@ -108,7 +109,7 @@ def test_the_core_stands_on_the_standard_library() -> None:
     [
         (("typer", "rich"), ("cli",)),
         (("click", "unittest", "pytest", "tests"), ()),
-        (("sqlite3", "sqlite_utils"), ("ledger", "importers")),
+        (("sqlite_utils",), ("ledger", "importers")),
         (("httpx", "httpx2", "httpcore"), ("upstream", "transport")),
         (("aiohttp", "uvicorn"), ("upstream", "proxy")),
         (("xllamacpp",), ("local",)),
@@ -121,6 +122,19 @@ def test_libraries_stay_in_their_corner(modules: tuple[str, ...], allowed: tuple
         found.where
         for found in all_imports()
         if found.target.split(".")[0] in modules and part_of(found.importer) not in allowed
+    ]
+
+    assert wrong == []
+
+
+def test_sql_is_spoken_in_the_ledger_alone() -> None:
+    """And where other tools' databases are imported; elsewhere a connection is only handed on."""
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in FILES
+        if part_of(path) not in ("ledger", "importers")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("execute", "executemany", "executescript", "cursor")
     ]
 
     assert wrong == []
@@ -180,7 +194,12 @@ def test_there_is_no_cycle() -> None:
 
 
 _IMPORT_EACH = """
-import importlib, os, sys
+import importlib, os, sys, warnings
+# What others wrote is loaded once, so that each child only imports what is ours.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for name in "typer rich.table httpx pydantic sqlite_utils aiohttp uvicorn tomli_w unittest zipfile csv".split():
+        importlib.import_module(name)
 failed = []
 for name in sys.argv[1:]:
     child = os.fork()
