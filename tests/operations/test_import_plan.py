@@ -49,7 +49,7 @@ def test_sources_are_found_with_their_files_and_empty_folders(home: Path, log: P
 def test_a_plan_counts_new_requests_once_and_prices_them(log: Path) -> None:
     """20 x $3/M + 300 x $15/M = 4,560,000 nano-USD; nothing is written."""
     order = SourceOrder(name="claude_code", files=(log,), billing=Billing.API)
-    (plan,) = plan_import([order], means(), connection=None)
+    (plan,) = plan_import([order], means(), reader=None)
 
     assert (plan.requests, plan.files, plan.cost_nanousd, plan.unpriced) == (2, 1, 4_560_000, 0)
     assert (NOON - timedelta(days=20), NOON - timedelta(days=20) + timedelta(minutes=1)) == (plan.since, plan.until)
@@ -64,7 +64,7 @@ def test_a_plan_leaves_out_what_the_ledger_has(log: Path, ledger_path: Path) -> 
     copy.write_bytes(log.read_bytes())
     order = SourceOrder(name="claude_code", files=(log, copy), billing=Billing.SUBSCRIPTION)
     with open_reader(ledger_path) as reader:
-        (plan,) = plan_import([order], means(), connection=reader.connection)
+        (plan,) = plan_import([order], means(), reader=reader)
 
     assert (plan.requests, plan.cost_nanousd, plan.plan_value_nanousd) == (1, 0, 1_530_000)
 
@@ -72,7 +72,7 @@ def test_a_plan_leaves_out_what_the_ledger_has(log: Path, ledger_path: Path) -> 
 def test_what_has_no_price_is_counted_and_makes_no_zero(log: Path) -> None:
     """Unknown is not free."""
     log.write_text(line(1).replace("claude-sonnet-4-5", "stealth-9"))
-    (plan,) = plan_import([SourceOrder(name="claude_code", files=(log,))], means(), connection=None)
+    (plan,) = plan_import([SourceOrder(name="claude_code", files=(log,))], means(), reader=None)
 
     assert (plan.cost_nanousd, plan.unpriced, plan.billing) == (None, 1, {"unknown": 1})
 
@@ -85,7 +85,7 @@ def test_the_users_word_on_billing_wins_then_what_was_said_then_the_tools_config
 
     def found(told: dict[str, str]) -> Billing:
         with open_reader(ledger_path) as reader:
-            return billing_of(source, home=home, environ={}, told=told, connection=reader.connection)
+            return billing_of(source, home=home, environ={}, told=told, reader=reader)
 
     with open_ledger(ledger_path, now=lambda: NOON) as ledger:
         assert Billing.UNKNOWN is found({})
@@ -97,7 +97,7 @@ def test_the_users_word_on_billing_wins_then_what_was_said_then_the_tools_config
     assert Billing.LOCAL is found({})
     assert Billing.SUBSCRIPTION is found({"import:claude_code": "subscription"})
     assert Billing.API is found({"claude_code": "api"})
-    assert Billing.API is billing_of(Source("llm_logs", "", ()), home=home, environ={}, told={}, connection=None)
+    assert Billing.API is billing_of(Source("llm_logs", "", ()), home=home, environ={}, told={}, reader=None)
 
 
 def test_a_named_source_takes_files_and_the_logs_in_folders(tmp_path: Path) -> None:
@@ -127,14 +127,14 @@ def test_logs_that_are_deleted_soon_are_told_until_they_are_imported(home: Path,
     old = (NOON - timedelta(days=27)).timestamp()
     os.utime(log, (old, old))
 
-    (warning,) = expiring_sources(home, {}, connection=None, now=NOON)
+    (warning,) = expiring_sources(home, {}, reader=None, now=NOON)
     assert (warning.name, warning.days, warning.last_imported) == ("claude_code", 30, None)
     assert NOON - timedelta(days=27) == warning.oldest
-    assert expiring_sources(home, {}, connection=None, now=NOON - timedelta(days=10)) == ()
+    assert expiring_sources(home, {}, reader=None, now=NOON - timedelta(days=10)) == ()
     import_files(ledger_path, [log])
     with open_reader(ledger_path) as reader:
         assert last_imported(reader.connection, "import:claude_code") == NOON
-        assert expiring_sources(home, {}, connection=reader.connection, now=NOON) == ()
+        assert expiring_sources(home, {}, reader=reader, now=NOON) == ()
 
 
 def test_the_quarantine_is_bounded_for_each_file(log: Path, ledger_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_every_source_can_be_planned(tmp_path: Path) -> None:
     from tests.support.import_cases import as_log, cases
 
     orders = [SourceOrder(name=name, files=tuple(as_log(case, tmp_path) for case in cases(name))) for name in names()]
-    plans = list(plan_import(orders, means(), connection=None))
+    plans = list(plan_import(orders, means(), reader=None))
 
     assert all(plan.requests > 0 for plan in plans)
 

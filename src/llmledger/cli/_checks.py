@@ -143,10 +143,9 @@ def check_tools(world: Surroundings) -> Iterator[Finding]:
     from llmledger.operations.import_plan import expiring_sources
 
     with ExitStack() as stack:
-        connection = open_existing(stack, world.ledger_path())
+        reader = open_existing(stack, world.ledger_path())
         late = {
-            one.name: one
-            for one in expiring_sources(home_of(world), world.environ, connection=connection, now=world.now())
+            one.name: one for one in expiring_sources(home_of(world), world.environ, reader=reader, now=world.now())
         }
     for tool in find_tools(world):
         if tool.folder is None:

@@ -14,9 +14,8 @@ from llmledger.cli._machine import home_of, open_book
 from llmledger.errors import UsageError
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from llmledger.core.request import Attribution
+    from llmledger.ledger import Reader
     from llmledger.operations.import_logs import Means, SourceOrder
     from llmledger.operations.import_plan import Source
 
@@ -75,9 +74,7 @@ def sources_of(source: str | None, paths: Sequence[Path] | None) -> "tuple[Sourc
     return tuple(one for one in found if one.name == source)
 
 
-def orders_of(
-    sources: "Sequence[Source]", billing: str | None, connection: "sqlite3.Connection | None"
-) -> "list[SourceOrder]":
+def orders_of(sources: "Sequence[Source]", billing: str | None, reader: "Reader | None") -> "list[SourceOrder]":
     """Each source with its files and how it is paid: flag, settings, what was said once, the tool's config."""
     from llmledger.operations.import_logs import SourceOrder
     from llmledger.operations.import_plan import billing_of
@@ -87,15 +84,15 @@ def orders_of(
     world, orders = surroundings(), []
     for source in sources:
         told = {**world.config.billing, **({source.name: billing} if billing else {})}
-        kind = billing_of(source, home=home_of(world), environ=world.environ, told=told, connection=connection)
+        kind = billing_of(source, home=home_of(world), environ=world.environ, told=told, reader=reader)
         orders.append(SourceOrder(name=source.name, files=source.files, billing=kind))
     return orders
 
 
-def open_existing(stack: ExitStack, path: Path) -> "sqlite3.Connection | None":
+def open_existing(stack: ExitStack, path: Path) -> "Reader | None":
     """The ledger to plan with, or None when there is none yet."""
     if not path.exists() or not path.stat().st_size:
         return None
     from llmledger.ledger import open_reader
 
-    return stack.enter_context(open_reader(path)).connection
+    return stack.enter_context(open_reader(path))

@@ -71,8 +71,8 @@ class ImportTask:
         from llmledger.operations.import_plan import plan_import
 
         with ExitStack() as stack, progress("Reading", self._size(), is_bytes=True) as bar:
-            connection = open_existing(stack, self._path)
-            return list(plan_import(self._orders, means(self._since, bar.advance), connection=connection))
+            reader = open_existing(stack, self._path)
+            return list(plan_import(self._orders, means(self._since, bar.advance), reader=reader))
 
     def _size(self) -> int:
         return sum(path.stat().st_size for order in self._orders for path in order.files if path.exists())

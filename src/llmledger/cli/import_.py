@@ -80,8 +80,8 @@ def _list_problems(path: Path, *, json: bool) -> None:
     from llmledger.ledger.imports import read_problems
 
     with ExitStack() as stack:
-        connection = open_existing(stack, path)
-        show_problems({} if connection is None else read_problems(connection), json=json)
+        reader = open_existing(stack, path)
+        show_problems({} if reader is None else read_problems(reader.connection), json=json)
 
 
 def _note_nothing(chosen: "tuple[Source, ...]", source: str | None) -> None:

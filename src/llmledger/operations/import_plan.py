@@ -1,6 +1,5 @@
 """What an import would bring: the logs on this machine, what is new in them, what it is worth. Nothing is written."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from llmledger.core.request import Billing, Finished
 from llmledger.errors import UsageError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head
-from llmledger.ledger import RecordCounts
+from llmledger.ledger import Reader, RecordCounts
 from llmledger.ledger.bulk import PlainRow
 from llmledger.ledger.imports import Batch, FileNote, last_imported, read_notes, remembered_billing, seen_keys
 from llmledger.operations.import_logs import Means, SourceOrder, import_logs
@@ -114,10 +113,10 @@ def billing_of(
     home: Path,
     environ: Mapping[str, str],
     told: Mapping[str, str],
-    connection: sqlite3.Connection | None,
+    reader: Reader | None,
 ) -> Billing:
     """How a source is paid: the user's word (`told`, by flag or setting), else what was said once, else its config."""
-    remembered = remembered_billing(connection) if connection is not None else {}
+    remembered = remembered_billing(reader.connection) if reader is not None else {}
     tag = f"import:{source.name}"
     said = told.get(source.name) or told.get(tag) or remembered.get(tag)
     return Billing(said) if said else load(source.name).billing(home, environ) or Billing.UNKNOWN
@@ -127,7 +126,7 @@ def billing_of(
 class _PlanSink:
     """Counts what a ledger would take. Keys are kept as 8-byte digests, so that a million of them stay small."""
 
-    connection: sqlite3.Connection | None
+    reader: Reader | None
     new: dict[int, int] = field(default_factory=dict)
     """Of each new request its cost in nano-USD; -1 is unpriced."""
     paid: dict[int, Billing] = field(default_factory=dict)
@@ -136,12 +135,12 @@ class _PlanSink:
 
     def notes(self, source: str) -> Mapping[str, FileNote]:
         """How far each log was read."""
-        return {} if self.connection is None else read_notes(self.connection, source)
+        return {} if self.reader is None else read_notes(self.reader.connection, source)
 
     def take(self, batch: Batch) -> RecordCounts:
         """Count a batch."""
         keys = [row.source_key or "" for row in batch.records]
-        seen = set() if self.connection is None else seen_keys(self.connection, keys)
+        seen = set() if self.reader is None else seen_keys(self.reader.connection, keys)
         before = len(self.new)
         for row in batch.records:
             if row.source_key not in seen:
@@ -166,12 +165,10 @@ class _PlanSink:
         self.until = max(self.until or started_at, started_at)
 
 
-def plan_import(
-    orders: Iterable[SourceOrder], means: Means, *, connection: sqlite3.Connection | None
-) -> Iterator[SourcePlan]:
-    """Read what is new in each source as an import would, and add it up; `connection` is the ledger's, if any."""
+def plan_import(orders: Iterable[SourceOrder], means: Means, *, reader: Reader | None) -> Iterator[SourcePlan]:
+    """Read what is new in each source as an import would, and add it up; `reader` is the ledger's, if any."""
     for order in orders:
-        sink = _PlanSink(connection)
+        sink = _PlanSink(reader)
         (result,) = import_logs([order], sink, means)
         plans = {key for key, billing in sink.paid.items() if billing is Billing.SUBSCRIPTION}
         yield SourcePlan(
@@ -216,7 +213,7 @@ class Expiring:
 
 
 def expiring_sources(
-    home: Path, environ: Mapping[str, str], *, connection: sqlite3.Connection | None, now: datetime
+    home: Path, environ: Mapping[str, str], *, reader: Reader | None, now: datetime
 ) -> tuple[Expiring, ...]:
     """Sources whose oldest logs are deleted within days, or could be before the next import, unless one runs now."""
     found = []
@@ -224,7 +221,7 @@ def expiring_sources(
         days = load(source.name).RETENTION_DAYS
         if days is None or not source.files:
             continue
-        imported = last_imported(connection, f"import:{source.name}") if connection is not None else None
+        imported = last_imported(reader.connection, f"import:{source.name}") if reader is not None else None
         waiting = [at for at in map(_written_at, source.files) if imported is None or at > imported]
         if waiting and now - min(waiting) > timedelta(days=days) - _DELETION_NEAR:
             found.append(Expiring(source.name, days, imported, min(waiting)))
