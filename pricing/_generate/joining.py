@@ -26,8 +26,8 @@ BETTER: Mapping[str, tuple[str, ...]] = {"perplexity": ("per_1k_requests",)}
 only the highest."""
 
 REGIONAL = frozenset({"bedrock"})
-"""Where the dated list knows better what a bare id is: a call in its region, a tenth dearer than the global profile that the
-broad list takes it for (litellm#42679)."""
+"""Where the dated list knows better what a bare id is: a call in its region, a tenth dearer than the global profile
+that the broad list takes it for (litellm#42679)."""
 
 FINE_TUNE = "ft:"
 """Begins the name of a tuned model, which goes on with its owner: the base's name with a colon is a prefix of it."""

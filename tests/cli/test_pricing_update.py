@@ -7,7 +7,10 @@ import pytest
 from tests.conftest import RunCli
 from tests.support.upstream import Answer, Upstream
 
-OWN = "schema = 1\n[[model]]\nid = 'rocket'\n[[model.period]]\ninput = {}\noutput = 1\nsource = 'page'\nchecked = 2026-11-20\n"
+OWN = (
+    "schema = 1\n[[model]]\nid = 'rocket'\n[[model.period]]\n"
+    "input = {}\noutput = 1\nsource = 'page'\nchecked = 2026-11-20\n"
+)
 
 
 def cost(run_cli: RunCli) -> str | None:

@@ -185,6 +185,13 @@ def test_seconds_are_priced_by_the_hour_without_a_float() -> None:
     assert nanousd(Usage(audio_seconds=Decimal("7.5")), rate) == 750_000
 
 
+def test_a_short_recording_is_billed_as_the_shortest_there_is() -> None:
+    """3 s at a least of 10 s and $0.36 an hour are $0.001; 12 s are 12 s, none are none."""
+    rate = Rate(id="r", prices={"audio_seconds": 360_000_000}, least={"audio_seconds": 10})
+
+    assert [nanousd(Usage(audio_seconds=count), rate) for count in (3, 12, 0)] == [1_000_000, 1_200_000, 0]
+
+
 def test_half_a_nanodollar_rounds_to_even_once_per_request() -> None:
     """1 token at $0.0005 per 1M is half a nano-USD; three units of half each round together, not one by one."""
     half = 500_000

@@ -1,4 +1,4 @@
-"""Updating prices: what is new is added, what changed is appended, what is insane is refused, ours is never written over."""
+"""Updating prices: the new is added, the changed appended, the insane refused, and ours is never written over."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

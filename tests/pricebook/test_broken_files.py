@@ -103,6 +103,7 @@ BROKEN = {
     "odd-dialects": ("schema = 1\ndialects = 3\n" + HEAD[11:] + GOOD, "`dialects` is no table", "[dialects]"),
     "odd-scheme": ("schema = 1\nauth_scheme = 3\n" + HEAD[11:] + GOOD, "`auth_scheme` is no text", "Bearer"),
     "late-table": (HEAD + GOOD + '[dialects]\n"/v1" = "x"\n', "`dialects` stands after the models", "above"),
+    "odd-least": (HEAD + GOOD + "least = { wheels = 4 }\n", "`least` cannot be read", "audio_seconds = 10"),
     "twice": (HEAD + GOOD + '[[model]]\nid = "Rocket"\n' + GOOD, "both rocket and Rocket claim", "Leave the name"),
 }
 
@@ -161,7 +162,8 @@ def test_doubts_are_warnings(tmp_path: Path) -> None:
     """Gaps, jumps, missing evidence and age do not stop anybody."""
     periods = (
         "[[model.period]]\nuntil = 2026-01-01\ninput = 1\noutput = 1\nsource = 'x'\nchecked = 2026-11-20\n"
-        "[[model.period]]\nfrom = 2026-02-01\nuntil = 2026-03-01\ninput = 6\noutput = 1\ncache_read = 7\nchecked = 2026-11-20\n"
+        "[[model.period]]\nfrom = 2026-02-01\nuntil = 2026-03-01\ninput = 6\noutput = 1\n"
+        "cache_read = 7\nchecked = 2026-11-20\n"
         "[[model.period]]\nfrom = 2026-03-01\ninput = 6\noutput = 1\nsource = 'x'\nchecked = 2026-08-01\n"
     )
     (tmp_path / "acme.toml").write_text(

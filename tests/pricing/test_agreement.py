@@ -24,8 +24,6 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("deepseek", "deepseek-flash"): "peak hours are on weekdays only, which they cannot say (genai-prices#582)",
     ("deepseek", "deepseek-v4-flash"): "the change came at an hour, and peak hours have weekdays (genai-prices#582)",
     ("deepseek", "deepseek-v4-pro"): "the change came at an hour, and peak hours have weekdays (genai-prices#582)",
-    ("groq", "whisper-large-v3"): "they bill at least ten seconds; usage tells what was billed",
-    ("groq", "whisper-large-v3-turbo"): "they bill at least ten seconds; usage tells what was billed",
     ("openai", "o3"): "cached input was a quarter of the input before June 2025 too",
     ("perplexity", "sonar"): "the fee depends on the search context; they have only the highest",
     ("perplexity", "sonar-pro"): "the fee depends on the search context; they have only the highest",

@@ -12,6 +12,11 @@ def test_gpt_oss_120b(cost_of: Callable[..., Cost]) -> None:
     assert cost.nanousd == 75_000 + 37_500 + 60_000
 
 
+def test_a_second_of_speech_is_billed_as_ten(cost_of: Callable[..., Cost]) -> None:
+    """whisper-large-v3 at $0.111 an hour: 10 x $0.111 / 3600."""
+    assert cost_of("groq/whisper-large-v3", audio_seconds=1).nanousd == round(10 * 111_000_000 / 3600)
+
+
 def test_batch_halves_all_but_cached_input(cost_of: Callable[..., Cost]) -> None:
     """500 x 75 + 500 x 75 + 100 x 300."""
     cost = cost_of(

@@ -118,6 +118,8 @@ def _show(cost: "Cost") -> None:
     ]
     total = "$0" if not cost.nanousd else usd(cost.usd)
     _render.out(_render.table(columns, [*rows, ["total", "", total]]))
+    if cost.is_default:
+        _render.note("An estimate: the model has no price of its own, the provider's default stands in.")
     _render.note(f"{cost.rate_id}{f', {cost.reason}' if cost.reason else ''} · prices {cost.price_version}")
 
 

@@ -54,6 +54,8 @@ def command(
     )
     written = set_price(book, world.paths.user_pricing, own, today=world.now().date())
     how = "changes the table's entry" if written.extends else "wins over the packaged table"
+    if name == "*":
+        how = "is the estimate for models without a price of their own"
     _render.note(
         f"{written.model} is in {written.path} and {how}. Recorded rows keep their price; see: llmledger reprice"
     )

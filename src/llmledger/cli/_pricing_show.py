@@ -39,6 +39,19 @@ def command(
         _render.out()
         _render.out(_render.paint(lines[0], "green") if rate is current else lines[0])
         for line in lines[1:]:
-            _render.out(line)
+            _render.out(_wrapped(line, _render.width()))
     if not entry.rates:
         _render.out("No price is known: requests are recorded unpriced.")
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A long line broken between prices, each further line indented below the first."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    lines = [""]
+    for part in line.strip().split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and len(indent) + 2 + len(joined) > width:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return "\n".join([indent + lines[0], *(f"{indent}  {one}" for one in lines[1:])])

@@ -39,6 +39,8 @@ def rate_lines(rate: Rate) -> list[str]:
     for mode in rate.modes:
         lines.append(f"  {_selectors(mode.when)}: {_change(mode.prices, mode)}")
         lines += [f"    {_tier(tier)}" for tier in mode.tiers]
+    if rate.least:
+        lines.append("  billed at least: " + ", ".join(f"{count} {unit}" for unit, count in rate.least.items()))
     evidence = [rate.source or "no source", f"read {rate.checked}" if rate.checked else "never checked"]
     return [*lines, f"  {', '.join([*evidence, *([rate.evidence] if rate.evidence else [])])}"]
 

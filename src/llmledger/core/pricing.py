@@ -52,6 +52,8 @@ def price(
     if rate.free:
         return Cost(Outcome.FREE, 0, rate_id=rate.id, price_version=version, rate=rate.body, is_default=rate.is_default)
     told = usage.told()
+    if rate.least:
+        told.update((unit, max(told[unit], least)) for unit, least in rate.least.items() if told.get(unit))
     sheet = sheet_for(rate, at=at, context=context, total_input=int(told.get("input_tokens", 0)))
     if not told:
         return _unpriced(rate, version, "no usage was told")

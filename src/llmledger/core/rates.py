@@ -101,6 +101,8 @@ class Rate:
     """In ascending order of their thresholds."""
     modes: tuple[Mode, ...] = ()
     windows: tuple[Window, ...] = ()
+    least: Mapping[str, int] = field(default_factory=dict)
+    """Units of which a request that uses any is billed at least so many: ten seconds of audio."""
     source: str | None = None
     """Where the prices were read."""
     checked: date | None = None

@@ -22,7 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from llmledger.core.rates import Mode, Rate, Tier, Window, instant_text
-from llmledger.core.usage import UNIT_BY_PRICE_KEY
+from llmledger.core.usage import UNIT_BY_NAME, UNIT_BY_PRICE_KEY
 from llmledger.errors import PriceTableError
 from llmledger.pricebook._entry import Alias, Entry
 from llmledger.pricebook._fields import Table
@@ -162,6 +162,7 @@ def _rate(data: Mapping[str, Any], name: str, place: str, *, is_default: bool, e
         free=free,
         tiers=_tiers(table),
         modes=modes if multiply is None else (*modes, Mode({}, multiply=multiply)),
+        least=_least(table),
         windows=tuple(_window(one, place, number) for number, one in enumerate(table.tables("window"), 1)),
         source=table.text("source"),
         checked=table.day("checked"),
@@ -186,6 +187,14 @@ def _require_prices(table: Table, prices: Mapping[str, int], *, free: bool, chan
         raise table.fail("it has no price", "Write input = 3 and output = 15 (USD per 1M tokens), or free = true.")
     if not any(prices.values()):
         raise table.fail("all its prices are 0", "If it costs nothing, write free = true instead.")
+
+
+def _least(table: Table) -> dict[str, int]:
+    value = table.get("least") or {}
+    known = isinstance(value, dict) and all(unit in UNIT_BY_NAME for unit in value)
+    if not known or not all(isinstance(one, int) and one > 0 for one in value.values()):
+        raise table.fail("`least` cannot be read", "Write least = { audio_seconds = 10 }")
+    return dict(value)
 
 
 def _tiers(table: Table) -> tuple[Tier, ...]:

@@ -65,6 +65,12 @@ PROVIDER_NAMES: Mapping[str, str] = {
 REACHED_AT = frozenset({199_999})
 """Tier starts that stand for "reaches 200k": xAI's tier begins at the threshold (genai-prices#587)."""
 
+LEAST: Mapping[tuple[str, str], Mapping[str, int]] = {
+    ("groq", "whisper-large-v3"): {"audio_seconds": 10, "input_audio_seconds": 10},
+    ("groq", "whisper-large-v3-turbo"): {"audio_seconds": 10, "input_audio_seconds": 10},
+}
+"""What a request is billed at least; it stands in their code and not in their data."""
+
 _DATE_TAIL = re.compile(r"(?:\(-\\d\{8\}\)\?|-\\d\{8\}|-\\d\{4\}-\\d\{2\}-\\d\{2\})\$$")
 _PLACES = Decimal("1e-9")
 
@@ -123,6 +129,9 @@ def _provider(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
     models, without = [], []
     for model in theirs.models:
         periods = list(_periods(model, evidence, observed=observed))
+        least = LEAST.get((theirs.id, model.id))
+        if least is not None:
+            periods = [{**period, "least": dict(least)} for period in periods]
         names = _names(model, theirs, claimed)
         if periods:
             models.append({**names, "period": periods})

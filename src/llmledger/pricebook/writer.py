@@ -23,6 +23,7 @@ _PERIOD_KEYS = (
     "free",
     "multiply",
     "only",
+    "least",
 )
 _EVIDENCE_KEYS = ("source", "checked", "evidence", "vendor_checked", "note", "disputed")
 _PRICE_KEYS = tuple(unit.price_key for unit in UNITS)
