@@ -212,7 +212,7 @@ Plant = Callable[[Case, random.Random], None]
 
 
 def _some(case: Case, rng: random.Random, count: int = 3) -> list[int]:
-    return rng.sample(range(len(case.rows)), count)
+    return rng.sample(range(min(len(case.rows), len(case.truth))), count)
 
 
 def _reprice(case: Case, position: int, **usage: int) -> None:
@@ -223,7 +223,7 @@ def _reprice(case: Case, position: int, **usage: int) -> None:
 def _cell(case: Case, rng: random.Random) -> list[int]:
     """All rows of one day and model that has several."""
     cells: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for position, row in enumerate(case.rows):
+    for position, row in enumerate(case.rows[: len(case.truth)]):
         cells[(row.started_ms - FIRST_MS) // DAY_MS, row.model].append(position)
     return rng.choice([positions for _, positions in sorted(cells.items()) if len(positions) > 1])
 

@@ -134,15 +134,19 @@ class Aggregate:
         yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)
 
     def _aliases(self) -> None:
-        """A model that only the statement has and one that only the ledger has, with the same tokens in every period, are one."""
+        """A model that only the statement has and one that only the ledger has are one if most periods have the same tokens."""
         billed_only, ledger_only = self._lonely()
         for (provider, model), told in sorted(billed_only.items()):
-            twins = [name for (other, name), has in sorted(ledger_only.items()) if other == provider and has == told]
-            if len(twins) == 1 and told:
+            twins = [
+                name
+                for (other, name), has in sorted(ledger_only.items())
+                if other == provider and 2 * sum(told.get(block) == count for block, count in has.items()) > len(has)
+            ]
+            if len(twins) == 1:
                 ledger_only.pop((provider, twins[0]))
                 for block in told:
                     cell = self.table.cells.pop((block, provider, model))
-                    merge(self.table.cells[block, provider, twins[0]].billed, cell.billed)
+                    merge(self.table.cell((block, provider, twins[0])).billed, cell.billed)
 
     def _lonely(self) -> tuple[dict[tuple[str, str], dict[Block, object]], dict[tuple[str, str], dict[Block, object]]]:
         sides: tuple[dict[tuple[str, str], dict[Block, object]], ...] = ({}, {})

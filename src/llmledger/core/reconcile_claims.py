@@ -207,8 +207,9 @@ def _tool_fees(view: View) -> Iterator[Claim]:
 
 def _free(view: View) -> Iterator[Claim]:
     """Tokens counted and nothing billed for them: a free tier, a grant, or capacity that is paid for elsewhere."""
-    if view.billed.has_money and view.billed.total == 0 and view.knows_quantities and view.ledger.total:
-        spent = {meter: -amount for meter, amount in view.at_grain(view.ledger.money).items()}
+    priced = view.priced({meter: -Decimal(count) for meter, count in view.billed.quantity.items()})
+    if view.billed.has_money and view.billed.total == 0 and priced and view.ledger.total:
+        spent = view.at_grain(priced)
         words = (
             "tokens are counted, and nothing is billed for them: a free tier, a grant or capacity paid for elsewhere"
         )

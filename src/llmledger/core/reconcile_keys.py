@@ -7,11 +7,11 @@ from llmledger.core.reconcile_cells import ZERO, Cell, CellKey, Side
 
 
 def unseen_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[str]:
-    """The keys without which the statement and the ledger agree better, and whose lines the ledger could not have had.
+    """The keys without which the statement and the ledger agree better, and with which they never do.
 
-    A key counts as unseen when, wherever it has lines, all that the other keys bill leaves no room in the ledger for it, and
-    taking it away makes at least one of those cells agree (or the ledger has nothing there at all). A statement with one key
-    alone says nothing about keys.
+    A key counts as unseen when no period in which it has lines agrees with them, some do without them, and not more are
+    left with less on the statement than in the ledger (other causes may sit in some). A statement with one key alone says
+    nothing about keys.
     """
     known = sorted({key for cell in cells.values() for key in cell.billed.keys})
     if len(known) < 2:
@@ -29,16 +29,21 @@ def _size(cells: Mapping[CellKey, Cell], key: str) -> Decimal:
 
 
 def _is_unseen(cells: Mapping[CellKey, Cell], key: str, unseen: set[str], tolerance: Decimal) -> bool:
-    agrees = False
+    agrees = crowded = 0
     for cell in cells.values():
         if key not in cell.billed.keys:
             continue
-        gone = [side for name, side in cell.billed.keys.items() if name == key or name in unseen]
-        gaps = _gaps(cell, gone)
-        if any(gap < -tolerance for gap in gaps):
+        before = [side for name, side in cell.billed.keys.items() if name in unseen]
+        if _all_within(_gaps(cell, before), tolerance):
             return False
-        agrees = agrees or all(abs(gap) <= tolerance for gap in gaps)
-    return agrees
+        gaps = _gaps(cell, [*before, cell.billed.keys[key]])
+        agrees += _all_within(gaps, tolerance)
+        crowded += any(gap < -tolerance for gap in gaps)
+    return agrees > 0 and crowded <= agrees
+
+
+def _all_within(gaps: list[Decimal], tolerance: Decimal) -> bool:
+    return all(abs(gap) <= tolerance for gap in gaps)
 
 
 def _gaps(cell: Cell, gone: list[Side]) -> list[Decimal]:

@@ -171,7 +171,7 @@ class Requests:
             grain=Grain.REQUEST,
             block=(start, start),
             provider=line.provider,
-            model=self.canonical(line.provider, line.model),
+            model=self.canonical(row.provider, row.served_model or row.model),
             billed=billed,
             ledger=ledger,
             tolerance=self.half_step + NANO,
