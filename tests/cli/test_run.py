@@ -8,7 +8,7 @@ from tests.conftest import RunCli
 from tests.support.ask import KEY, Ask
 from tests.support.chat import streamed, whole
 from tests.support.ledger_view import rows, the_row
-from tests.support.upstream import Upstream
+from tests.support.upstream import Upstream, json_answer
 
 SUMMARY = "812 in (640 cached) · 96 out · 0.0 s · $0.000251 · req "
 
@@ -312,3 +312,16 @@ def test_rules_of_the_settings_turn_folders_into_clients(
 
     row = the_row(ledger_path)
     assert (row["client"], row["billing"]) == ("ACME", "subscription")
+
+
+def test_what_ollama_passes_on_to_its_cloud_is_not_called_local(
+    run_cli: RunCli, upstream: Upstream, ledger_path: Path
+) -> None:
+    """It is neither free nor on this machine: unpriced, billing unknown."""
+    answer = {"message": {"content": "hi"}, "done": True, "prompt_eval_count": 3, "eval_count": 1}
+    upstream.answers(json_answer(answer))
+
+    for model in ("ollama/gpt-oss:120b-cloud", "ollama/qwen3:8b"):
+        run_cli("run", "-m", model, "hi", env={"OLLAMA_HOST": upstream.url})
+
+    assert [(row["billing"], row["cost_usd"]) for row in rows(ledger_path)] == [("unknown", None), ("local", "0")]

@@ -43,12 +43,12 @@ def test_the_strongest_wish_wins(book: PriceBook) -> None:
 
 
 def test_a_running_ollama_comes_before_the_embedded_model(book: PriceBook) -> None:
-    """The loaded model, else the newest; embedding models answer no prompts."""
-    found = ollama(book, "nomic-embed-text", "new:1b", loaded=("all-bert", "old:1b"))
+    """The loaded model, else the newest; embedding models answer no prompts, and those in the cloud are paid for."""
+    found = ollama(book, "nomic-embed-text", "new:1b", loaded=("all-bert", "gpt-oss:120b-cloud", "old:1b"))
     assert choose_model(Wishes(), book, ollama=lambda: found, embedded=lambda: ["x"]) == Choice(
         ModelName("ollama", "old:1b"), "loaded in Ollama"
     )
-    found = ollama(book, "nomic-embed-text", "new:1b")
+    found = ollama(book, "kimi-k2:cloud", "nomic-embed-text", "new:1b")
     assert choose_model(Wishes(), book, ollama=lambda: found, embedded=lambda: ["x"]) == Choice(
         ModelName("ollama", "new:1b"), "the newest in Ollama"
     )

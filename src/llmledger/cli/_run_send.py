@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmledger.ledger.conversations import Conversation
     from llmledger.operations._destination import Destination
     from llmledger.operations.run_prompt import Answer, Delivery
-    from llmledger.pricebook import PriceBook, Provider
+    from llmledger.pricebook import PriceBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def send(prompt: "Prompt", wanted: Wanted, manner: Manner) -> None:
     name = choose(wanted, book).name
     with destination(name, wanted, book) as to, writing(manner.ledger) as ledger:
         prompt = replace(prompt, model=to.model)
-        delivery = _delivery(to, manner, ledger)
+        delivery = _delivery(to, manner, ledger, book)
         if manner.max_cost_nanousd is not None:
             from llmledger.operations.limit_cost import limit_cost
 
@@ -81,7 +81,7 @@ def send(prompt: "Prompt", wanted: Wanted, manner: Manner) -> None:
     _conclude(answer, manner)
 
 
-def _delivery(to: "Destination", manner: Manner, ledger: "Ledger") -> "Delivery":
+def _delivery(to: "Destination", manner: Manner, ledger: "Ledger", book: "PriceBook") -> "Delivery":
     from llmledger.cli._run_output import tell_wait
     from llmledger.core.redaction import fingerprint
     from llmledger.operations.run_prompt import Delivery
@@ -95,16 +95,24 @@ def _delivery(to: "Destination", manner: Manner, ledger: "Ledger") -> "Delivery"
         patience=Patience(silence_s=manner.timeout_s),
         sleep=time.sleep,
         attribution=attribution(flags, manner.tags, key=key),
-        billing=_billing(to.provider),
+        billing=_billing(to, book),
         on_wait=tell_wait,
     )
 
 
-def _billing(provider: "Provider") -> "Billing":
+def _billing(to: "Destination", book: "PriceBook") -> "Billing":
+    """How it is paid: as the settings say, else by the provider. What a local server passes on has no price."""
+    from llmledger.core.cost import Outcome
     from llmledger.core.request import Billing
+    from llmledger.core.usage import Usage
 
-    told = surroundings().config.billing.get(provider.name)
-    return Billing(told) if told else Billing.LOCAL if provider.local else Billing.API
+    told = surroundings().config.billing.get(to.provider.name)
+    if told:
+        return Billing(told)
+    if not to.provider.local:
+        return Billing.API
+    cost = book.price(to.provider.name, to.model, Usage(output_tokens=1), at=surroundings().now())
+    return Billing.UNKNOWN if cost.outcome is Outcome.UNPRICED else Billing.LOCAL
 
 
 def _answered(

@@ -23,6 +23,8 @@ START: Mapping[str, str] = {
 """What starts a server that does not answer."""
 
 _NO_CHAT = ("bert", "embed")
+_ELSEWHERE = (":cloud", "-cloud")
+"""Models that Ollama only passes on to its own paid service. Source: https://docs.ollama.com/cloud"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +41,13 @@ class Backend:
 
     @property
     def default_model(self) -> str | None:
-        """What a prompt without a model goes to: the loaded model, else the newest."""
-        usable = [name for name in (*self.loaded, *self.models) if not any(word in name.lower() for word in _NO_CHAT)]
-        return usable[0] if usable else None
+        """What a prompt without a model goes to: the loaded model, else the newest; never one that is paid for."""
+        return next((name for name in (*self.loaded, *self.models) if _answers_here(name.lower())), None)
+
+
+def _answers_here(name: str) -> bool:
+    """Whether a model answers prompts, and does so on this machine."""
+    return not name.endswith(_ELSEWHERE) and not any(word in name for word in _NO_CHAT)
 
 
 def start_hint(provider: Provider) -> str:
