@@ -20,7 +20,7 @@ ON_LEDGER_FAILURE = ("refuse", "pass")
 BILLING_KINDS = ("api", "subscription", "local", "unknown")
 DIMENSIONS = ("client", "user", "team", "project", "operation")
 MATCHED = ("path", "app", "key")
-RETENTION = ("content", "requests", "quarter_hours", "hours", "days")
+RETENTION = ("content", "detail", "rollups")
 PROJECT_SETTINGS = ("timezone", "currency", "attribution")
 """All that a project's file may set."""
 

@@ -20,7 +20,7 @@ from llmledger.ledger.queries_plan import From, Piece, Plan, Span, has_sketches,
 from llmledger.ledger.queries_reading import Reading, start_reading
 from llmledger.ledger.queries_rows import add_adjustments, add_latencies, add_rows
 from llmledger.ledger.queries_shape import Groups, shape_of
-from llmledger.ledger.rollups import HOUR
+from llmledger.ledger.rollups import HOUR, read_watermarks
 
 Connection: TypeAlias = sqlite3.Connection
 """For those above the ledger, who may hold a connection and never use it themselves."""
@@ -164,14 +164,34 @@ def _has_few_rows(reading: Reading, piece: Piece) -> bool:
 
 def _counted(connection: sqlite3.Connection, gaps: tuple[Gap, ...]) -> Iterator[Gap]:
     """The gaps in which there is anything, with the number of requests in the hours (or else days) they touch."""
+    marks = read_watermarks(connection)
     for gap in gaps:
-        for grain in (HOUR, 24 * HOUR):
-            size = grain * 1000
-            requests = connection.execute(
-                "SELECT COALESCE(sum(requests), 0), count(*) FROM rollup_quarters "
-                "WHERE grain = ? AND slot >= ? AND slot < ?",
-                (grain, unix_ms(gap.since) // size, -(-unix_ms(gap.until) // size)),
-            ).fetchone()
-            if requests[1]:
-                yield replace(gap, requests=requests[0])
-                break
+        since, until = unix_ms(gap.since), unix_ms(gap.until)
+        late = [
+            int(connection.execute(sql, (mark, since, until)).fetchone()[0])
+            for sql, mark in (
+                ("SELECT count(*) FROM requests WHERE id > ? AND started_ms >= ? AND started_ms < ?", marks.request),
+                (
+                    "SELECT count(*) FROM adjustments WHERE id > ? AND effective_ms >= ? AND effective_ms < ?",
+                    marks.adjustment,
+                ),
+            )
+        ]
+        requests, sums = _rolled_up(connection, since, until)
+        if sums or any(late):
+            yield replace(gap, requests=requests + late[0])
+
+
+def _rolled_up(connection: sqlite3.Connection, since: int, until: int) -> tuple[int, int]:
+    """Requests and sums in the hours that a range touches, or in its days when the hours are gone."""
+    # Days may have been merged into the first of their month.
+    for grain, before in ((HOUR, 0), (24 * HOUR, 30 * DAY_MS)):
+        size = grain * 1000
+        requests, sums = connection.execute(
+            "SELECT COALESCE(sum(requests), 0), count(*) FROM rollup_quarters "
+            "WHERE grain = ? AND slot >= ? AND slot < ?",
+            (grain, (since - before) // size, -(-until // size)),
+        ).fetchone()
+        if sums:
+            return int(requests), int(sums)
+    return 0, 0

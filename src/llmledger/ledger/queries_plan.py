@@ -7,7 +7,7 @@ same days. Questions by provider, model and billing alone can also be told from 
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 
 from llmledger.core.report import Gap, Question
@@ -15,6 +15,7 @@ from llmledger.core.selection import ATTRIBUTION_DIMENSIONS, TIME_DIMENSIONS, TR
 from llmledger.core.window import (
     QUARTER_MS,
     Bucket,
+    add_months,
     day_start,
     from_unix_ms,
     local_day,
@@ -63,8 +64,8 @@ class Facts:
 
     @property
     def is_rolled(self) -> bool:
-        """Whether there are roll-ups at all."""
-        return self.marks.request > 0 or self.marks.adjustment > 0
+        """Whether there are roll-ups at all, or need to be because rows may not be read."""
+        return max(self.marks.request, self.marks.adjustment, self.detail_ms, self.days_ms) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +146,23 @@ class _Planner:
             begin = day_start(local_day(first, zone) + timedelta(days=1), zone)
         if end < last and span.is_open_above:
             end = day_start(local_day(last, zone) + timedelta(days=1), zone)
-        piece = Piece(From.DAYS, max(unix_ms(begin), self._first_day_kept(zone)), unix_ms(end), number)
+        piece = Piece(From.DAYS, self._first_told(zone, begin, span), unix_ms(end), number)
         if piece.since_ms >= piece.until_ms or not self._has_days_of(zone, piece):
             return None
         return piece
 
-    def _first_day_kept(self, zone: tzinfo) -> int:
-        """Days that were merged into months are no days any more."""
+    def _first_told(self, zone: tzinfo, begin: datetime, span: Span) -> int:
+        """From when on days are told: where they were merged into months, only whole months are."""
         cut = self.facts.days_ms
-        return 0 if cut == 0 else unix_ms(day_start(local_day(from_unix_ms(cut), zone), zone))
+        kept = day_start(local_day(from_unix_ms(cut), zone).replace(day=1), zone)
+        if cut == 0 or begin >= kept:
+            return unix_ms(begin)
+        if self.shape.question.epochs or {"day", "week"} & set(self.shape.question.by):
+            return unix_ms(kept)
+        month = local_day(begin, zone).replace(day=1)
+        if day_start(month, zone) < begin and not span.is_open_below:
+            month = add_months(month, 1)
+        return unix_ms(day_start(month, zone))
 
     def _has_days_of(self, zone: tzinfo, piece: Piece) -> bool:
         """Whether the question's buckets, if it has any, are the days of that zone."""

@@ -259,3 +259,13 @@ def _store_sketches(
 def sums_columns(alias: str) -> str:
     """The SQL that adds up the sums of a roll-up, in the order of a report's numbers."""
     return ", ".join(f"sum({alias}.{name})" for name in _SUMS)
+
+
+def sums_names() -> tuple[str, ...]:
+    """The sums that every roll-up keeps."""
+    return _SUMS
+
+
+def add_up_columns() -> str:
+    """The SQL that adds new sums to those that are there."""
+    return _ADD_UP

@@ -19,10 +19,11 @@ CHECKPOINT_CHUNKS = 40
 """Chunks between two checkpoints, so that the log does not outgrow the ledger."""
 
 
-class _Lock:
+class ChunkLock:
     """The lock that every writer of a ledger takes, once per chunk; works the log into the file now and then."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Open the lock's files; nothing is held yet. Raises OSError."""
         self._lock = FairLock(lock_path(path))
         self._connection = connection
         self._chunks = 0
@@ -41,9 +42,11 @@ class _Lock:
             self._lock.release()
 
     def checkpoint(self) -> None:
+        """Work the log into the file as far as no reader needs it."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
+        """Let go of the lock's files."""
         self._lock.close()
 
 
@@ -63,7 +66,7 @@ def keep_up(
         return 0
     deadline = None if patience_s is None else time.monotonic() + patience_s
     try:
-        with closing(open_for_writing(path)) as writing, closing(_Lock(path, writing)) as lock:
+        with closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
             done = catch_up(
                 writing,
                 home_zone,
