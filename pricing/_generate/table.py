@@ -13,7 +13,9 @@ from pricing._generate.joining import Joined, join
 from pricing._generate.litellm_list import PROVIDERS, LitellmModel, read_list
 from pricing._generate.past import Issue
 
+from llmledger.pricebook._file import read_file
 from llmledger.pricebook.genai import PROVIDER_NAMES, read_installed
+from llmledger.pricebook.tables import model_table
 from llmledger.pricebook.writer import file_text
 
 HERE = Path(__file__).parent
@@ -46,6 +48,7 @@ def write_table(out: Path, *, checked: date, litellm: Path, older: Sequence[tupl
         join(files[name], [issue.of(name) for issue in issues], checked=checked)
     _correct(files, checked)
     for name, joined in files.items():
+        keep_known(joined, out / f"{name}.toml")
         (out / f"{name}.toml").write_text(file_text(joined.header, joined.models), encoding="utf-8")
     (out / "VERSION.toml").write_text(_version_text(checked), encoding="utf-8")
     return f"{sum(len(one.models) for one in files.values())} models of {len(files)} providers"
@@ -100,6 +103,16 @@ def _free_model(excepts: list[str], checked: date) -> dict[str, Any]:
     return {"id": "any", "any": True, "except": excepts, "period": [period]}
 
 
+def keep_known(joined: Joined, path: Path) -> None:
+    """Keep the models that the file on disk has and the sources have no more: nothing is ever deleted."""
+    if not path.exists():
+        return
+    index = joined.index()
+    for entry in read_file(path).entries():
+        if index.exact(entry.id.lower()) is None:
+            joined.models.append(model_table(entry))
+
+
 def _correct(files: Mapping[str, Joined], checked: date) -> None:
     """Put hand-kept entries in the place of generated ones: what is known better than both sources have it."""
     corrections = tomllib.loads(CORRECTIONS.read_text(encoding="utf-8"), parse_float=Decimal)
@@ -116,5 +129,6 @@ def _correct(files: Mapping[str, Joined], checked: date) -> None:
 def _version_text(checked: date) -> str:
     aliases = {**PROVIDERS, **PROVIDER_NAMES, **MORE_ALIASES}
     lines = [f'"{theirs}" = "{ours}"' for theirs, ours in sorted(aliases.items()) if theirs != ours]
-    head = ["schema = 1", f'version = "{checked:%Y.%m.%d}"', "", "# Other names of providers.", "[aliases]"]
+    about = "# Written by `python -m pricing._generate`; what is known better than its sources is in its corrections."
+    head = [about, "schema = 1", f'version = "{checked:%Y.%m.%d}"', "", "# Other names of providers.", "[aliases]"]
     return "\n".join([*head, *lines]) + "\n"

@@ -9,6 +9,9 @@ from typing import Any
 from pricing._generate.joining import Joined, join
 from pricing._generate.litellm_list import LIST, LitellmModel, read_list
 from pricing._generate.past import Issue
+from pricing._generate.table import keep_known
+
+from llmledger.pricebook.writer import file_text
 
 TODAY = date(2026, 11, 21)
 HEADER = {"schema": 1, "provider": "acme", "routes": ["acme/"]}
@@ -183,6 +186,21 @@ def test_what_a_list_has_dropped_stays_priceable() -> None:
     found = joined([], [model("old", input=1, output=1)], [model("new", input=1, output=1)])
 
     assert found["old"]["period"][0]["note"] == "not in the list any more since broad 1"
+
+
+def test_what_the_sources_have_no_more_stays_in_the_file(tmp_path: Path) -> None:
+    """A model on disk that no source lists any more is written again as it was; one that is listed is theirs."""
+    path = tmp_path / "acme.toml"
+    old = [{**entry(input=1, output=1), "id": "gone", "names": ["away"]}, entry(input=9, output=9)]
+    path.write_text(file_text(HEADER, old))
+    work = Joined("acme", dict(HEADER), [entry(input=3, output=15)])
+    keep_known(work, path)
+    keep_known(work, tmp_path / "absent.toml")
+    found = {one["id"]: one for one in work.models}
+
+    assert found["gone"]["names"] == ["away"]
+    assert found["gone"]["period"][0]["input"] == 1
+    assert found["rocket"]["period"][0]["input"] == 3
 
 
 def test_a_price_that_moved_between_two_issues_has_a_past_at_resellers_only() -> None:
