@@ -20,6 +20,8 @@ from llmledger.ledger.rows import ms_of, time_of
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
+CACHE_KIB = 40_000
+"""Keys of an import fall all over their indexes: pages that stay in memory are not written twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def seen_keys(connection: sqlite3.Connection, source_keys: Iterable[str]) -> set
 
 
 def _write(books: Books, batch: Batch, now_ms: int) -> list[Booked]:
+    books.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     plain = [row for row in batch.records if isinstance(row, PlainRow)]
     booked = books.finish_plain(plain)
     booked += [books.finish(row) for row in batch.records if not isinstance(row, PlainRow)]
