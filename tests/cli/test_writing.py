@@ -1,4 +1,4 @@
-"""A new ledger belongs to the zone of the machine it was made on."""
+"""A new ledger belongs to the zone of the machine it was made on; one that goes away does not break a run."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ import pytest
 from tests.conftest import RunCli
 from tests.support.ask import Ask
 from tests.support.chat import streamed
-from tests.support.upstream import Upstream
+from tests.support.upstream import Answer, Received, Upstream, json_answer
 
 from llmledger.cli._writing import machine_zone
 from llmledger.ledger import open_reader
+from llmledger.ledger.lock import FileLock
+from llmledger.ledger.store import lock_path
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,28 @@ def test_a_zone_that_was_set_wins_and_must_exist(
     assert (wrong.exit_code, "Europe/Berlin" in wrong.stderr) == (2, True)
     with open_reader(ledger_path) as reader:
         assert reader.home_zone == "Europe/Berlin"
+
+
+def test_a_ledger_that_is_locked_while_the_answer_comes_does_not_break_the_run(
+    ask: Ask, upstream: Upstream, ledger_path: Path
+) -> None:
+    """The answer is printed, the user is warned once, and the row arrives when the ledger is read next."""
+    locks: list[FileLock] = []
+
+    def lock_and_answer(_: Received) -> Answer:
+        locks.append(FileLock(lock_path(ledger_path)))
+        assert locks[0].acquire(patience_s=5)
+        return json_answer({
+            "id": "x", "model": "gpt-5-mini", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+        })  # fmt: skip
+
+    upstream.replies(lock_and_answer)
+    result = ask("hello", "--no-stream")
+    locks[0].close()
+    assert (result.exit_code, result.stdout.strip()) == (0, "hi")
+    assert result.stderr.count("is locked by another llmledger. Records wait in") == 1
+    with open_reader(ledger_path) as reader:
+        assert reader.connection.execute("SELECT status, input_tokens FROM requests_v1").fetchall() == [
+            ("completed", 3)
+        ]

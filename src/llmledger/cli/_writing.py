@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from llmledger.cli._context import surroundings
+from llmledger.cli._render import warn
 from llmledger.core.request import request_id_at
 from llmledger.core.window import unix_ms, zone_named
 
@@ -31,8 +33,18 @@ def writing(option: Path | None, *, manners: "Manners | None" = None) -> "Iterat
     world = surroundings()
     path = world.ledger_path(option)
     zone = "UTC" if path.exists() else _home_zone()
-    with open_ledger(path, now=world.now, home_zone=zone, manners=manners) as ledger:
+    with open_ledger(path, now=world.now, home_zone=zone, manners=manners or _manners()) as ledger:
         yield ledger
+
+
+def _manners() -> "Manners":
+    """As the user chose; a ledger that goes away while a request runs is told on stderr, once."""
+    from llmledger.ledger import Manners
+
+    # The writer has a thread of its own, which would not know this command's streams.
+    context = copy_context()
+    pass_on = surroundings().config.on_ledger_failure == "pass"
+    return Manners(pass_on=pass_on, warn=lambda text: context.copy().run(warn, text))
 
 
 def _home_zone() -> str:
