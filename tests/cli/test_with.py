@@ -86,14 +86,8 @@ def test_without_a_ledger_the_program_runs_unmetered(home: Path, upstream: Upstr
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_signals_reach_the_program(home: Path, upstream: Upstream) -> None:
     """SIGTERM is the program's to answer; its answer is the exit code."""
-    script = "; ".join(
-        (
-            "import signal, sys, time",
-            "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))",
-            "print('ready', flush=True)",
-            "time.sleep(60)",
-        )
-    )
+    handler = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))"
+    script = f"import signal, sys, time; {handler}; print('ready', flush=True); time.sleep(60)"
     command = [sys.executable, "-m", "llmledger", "with", sys.executable, "-c", script]
     environ = {**os.environ, "HOME": str(home)}
     process = subprocess.Popen(
