@@ -37,8 +37,21 @@ PROVIDERS: Mapping[str, str] = {
 }
 """Their provider names to ours, where they differ; every `vertex_ai-*` is vertex_ai."""
 
-PLANS = frozenset({"chatgpt", "github_copilot", "microsoft_365_copilot"})
-"""Providers whose zeros mean a subscription: what the use is worth is unknown, not nothing."""
+ZERO_IS_UNKNOWN = frozenset(
+    {
+        "chatgpt",
+        "cloudflare",
+        "cohere",
+        "databricks",
+        "github_copilot",
+        "microsoft_365_copilot",
+        "sagemaker",
+        "vertex_ai",
+    }
+)
+"""Providers whose zeros mean a subscription, a bill for machines, or that nobody looked."""
+
+RUN_AT_HOME = frozenset({"lemonade", "ollama"})
 
 FIELDS: Mapping[str, tuple[str, int]] = {
     "input_cost_per_token": ("input", M),
@@ -92,6 +105,8 @@ MODES: Mapping[str, dict[str, str]] = {
     "ultrafast": {"service_tier": "ultrafast"},
 }
 
+STATED_ZERO = {"free": True}
+
 _FIELD = re.compile(
     rf"(?P<kind>{'|'.join(sorted(map(re.escape, FIELDS), key=len, reverse=True))})"
     rf"(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<mode>{'|'.join(MODES)}))?"
@@ -131,6 +146,8 @@ def read_list(folder: Path) -> Iterator[LitellmModel]:
             continue
         provider = "vertex_ai" if theirs.startswith("vertex_ai") else PROVIDERS.get(theirs, theirs.replace("-", "_"))
         table = _table(facts, provider)
+        if table == STATED_ZERO and not _is_stated(key, facts, provider):
+            table = {}
         doubt = _disbelief(table, facts.get("mode"))
         yield LitellmModel(
             key=key,
@@ -142,6 +159,14 @@ def read_list(folder: Path) -> Iterator[LitellmModel]:
             retired=facts.get("deprecation_date"),
             note=doubt,
         )
+
+
+def _is_stated(key: str, facts: Mapping[str, Any], provider: str) -> bool:
+    """Whether a zero is a price and no placeholder: the name says free, a page was read, or nobody bills it."""
+    says_free = "free" in re.split(r"[^a-z]", key.lower().rpartition("/")[2])[1:]
+    if provider in ZERO_IS_UNKNOWN and not says_free:
+        return False
+    return says_free or provider in RUN_AT_HOME or facts.get("mode") == "moderation" or bool(facts.get("source"))
 
 
 def _model_name(key: str, theirs: str) -> str:
@@ -186,7 +211,7 @@ def _table(facts: Mapping[str, Any], provider: str) -> dict[str, Any]:
     base, searches = _searches(facts, provider, base)
     if not any(base.values()):
         has_both = base.get("input") == 0 and (base.get("output") == 0 or facts.get("mode") in _WITHOUT_OUTPUT)
-        return {"free": True} if has_both and provider not in PLANS else {}
+        return dict(STATED_ZERO) if has_both else {}
     if tiers:
         base["tier"] = [{"above": start, **tiers[start]} for start in sorted(tiers)]
     listed = [_mode(MODES[name], modes[name], mode_tiers[name]) for name in MODES if modes[name] or mode_tiers[name]]

@@ -142,7 +142,10 @@ def test_a_moving_name_means_what_it_meant_then(book: PriceBook) -> None:
 
 def test_another_providers_price_stands_in_only_where_the_file_says_so(book: PriceBook) -> None:
     """And the rate's name tells whose it is."""
-    assert book.price("acme", "comet", USAGE, at=AT).rate_id == "other/comet"
+    cost = book.price("acme", "comet", USAGE, at=AT)
+
+    assert cost.rate_id == "other/comet"
+    assert cost.reason == "priced as other/comet, for acme has no price of its own"
     assert book.price("home2", "comet", USAGE, at=AT).outcome is Outcome.UNPRICED
     assert book.price("other", "rocket-4", USAGE, at=AT).outcome is Outcome.UNPRICED
 

@@ -92,11 +92,13 @@ def test_seconds_pages_and_pixels_say_their_unit(tmp_path: Path) -> None:
 
 
 def test_a_stated_zero_is_free_and_a_missing_price_is_nothing(tmp_path: Path) -> None:
-    """But the zeros of a subscription are no price."""
+    """A zero needs a page that says so; without one, and at subscriptions, it is a placeholder."""
     zero = {"input_cost_per_token": 0, "output_cost_per_token": 0}
+    page = {"source": "https://acme.example/prices"}
 
-    assert listed(tmp_path, **zero).table == {"free": True}
-    assert listed(tmp_path, **{**zero, "litellm_provider": "chatgpt"}).table == {}
+    assert listed(tmp_path, **zero, **page).table == {"free": True}
+    assert listed(tmp_path, **zero).table == {}
+    assert listed(tmp_path, **{**zero, **page, "litellm_provider": "chatgpt"}).table == {}
     assert listed(tmp_path, input_cost_per_token=0).table == {}
 
 

@@ -70,7 +70,11 @@ class PriceBook:
         rate = rate_at(entry.rates, at)
         if rate is None:
             return unpriced(f"no rate of {entry.provider}/{entry.id} at {at:%Y-%m-%d}", version=self.version)
-        return price(usage, rate, at=at, context=context, version=self.version)
+        cost = price(usage, rate, at=at, context=context, version=self.version)
+        if entry.provider in (self.canonical(provider), ANY_PROVIDER):
+            return cost
+        stand_in = f"priced as {entry.provider}/{entry.id}, for {provider} has no price of its own"
+        return replace(cost, reason=f"{cost.reason}; {stand_in}" if cost.reason else stand_in)
 
     def rate(self, provider: str, model: str, *, at: datetime) -> Rate | None:
         """The rate that holds for a model at an instant, or None."""
