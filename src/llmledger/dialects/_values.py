@@ -43,13 +43,17 @@ class Flags:
 def parse(data: bytes) -> Any:
     """Read JSON with exact decimals; None for whatever is no JSON."""
     try:
-        return json.loads(data.decode("utf-8", "replace"), parse_float=Decimal, parse_constant=_no_number, strict=False)
+        return _DECODER.decode(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError, ArithmeticError):
         return None
 
 
 def _no_number(_name: str) -> None:
     """NaN and the infinities count as not told."""
+
+
+# Made once: `json.loads` with options makes a decoder for every call, which costs more than reading a short event.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number, strict=False)
 
 
 def mapping(value: Any) -> Json:

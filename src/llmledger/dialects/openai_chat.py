@@ -113,13 +113,14 @@ class _Chat:
             draft.context["service_tier"] = tier
         self._error(message, event)
         text = self._choices(message)
-        groq = mapping(message.get("x_groq"))
         if "content" in message or "tokens_predicted" in message:
             text += self._completion(message)
-        self._timings(mapping(message.get("timings")))
-        self._usage(mapping(message.get("usage")) or mapping(groq.get("usage")), message)
-        breakdown = mapping(message.get("usage_breakdown") or groq.get("usage_breakdown"))
-        if breakdown:
+        if "timings" in message:
+            self._timings(mapping(message["timings"]))
+        groq = mapping(message.get("x_groq"))
+        if message.get("usage") or groq:
+            self._usage(mapping(message.get("usage")) or mapping(groq.get("usage")), message)
+        if breakdown := mapping(message.get("usage_breakdown") or groq.get("usage_breakdown")):
             draft.parts = breakdown_parts(breakdown, draft.flags, provider=self._provider)
         return text
 
@@ -156,19 +157,25 @@ class _Chat:
 
     def _text(self, said: Json) -> str:
         draft = self.draft
-        draft.saw(string(said.get("reasoning_content")) or string(said.get("reasoning")))
-        draft.saw(string(said.get("refusal")))
-        draft.saw(string(mapping(said.get("audio")).get("transcript")))
-        for call in [*objects(said.get("tool_calls")), {"function": said.get("function_call")}]:
-            function = mapping(call.get("function"))
-            draft.saw(string(function.get("name")) + string(function.get("arguments")))
         content = said.get("content")
+        if len(said) > 1 or not isinstance(content, str):
+            self._unshown(said)
         if isinstance(content, list):
             # Mistral sends lists of parts when a model thinks.
             thoughts = [part for piece in objects(content) for part in objects(piece.get("thinking"))]
             draft.saw("".join(string(part.get("text")) for part in thoughts))
             return draft.saw("".join(string(piece.get("text")) for piece in objects(content)))
         return draft.saw(string(content))
+
+    def _unshown(self, said: Json) -> None:
+        """Output that is billed like any other, but is no answer to show: reasoning, refusals, speech, tool calls."""
+        draft = self.draft
+        draft.saw(string(said.get("reasoning_content")) or string(said.get("reasoning")))
+        draft.saw(string(said.get("refusal")))
+        draft.saw(string(mapping(said.get("audio")).get("transcript")))
+        for call in [*objects(said.get("tool_calls")), {"function": said.get("function_call")}]:
+            function = mapping(call.get("function"))
+            draft.saw(string(function.get("name")) + string(function.get("arguments")))
 
     def _usage(self, usage: Json, message: Json) -> None:
         if not usage:
