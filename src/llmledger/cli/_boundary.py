@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from typer import Abort, TyperException
+from typer import Abort
+from typer._click.exceptions import ClickException  # Typer has no public name for it in all versions allowed
 from typer.core import TyperGroup
 
 from llmledger.errors import ExitCode, LedgerError
@@ -48,7 +49,7 @@ class BoundedGroup(TyperGroup):
             return _say("interrupted", None, ExitCode.INTERRUPTED)
         except LedgerError as problem:
             return _say(problem.message, problem.hint, problem.exit_code)
-        except TyperException as problem:
+        except ClickException as problem:
             return _say(*_usage_lines(problem), ExitCode.USAGE)
         return result if isinstance(result, int) else ExitCode.OK
 
@@ -66,7 +67,7 @@ def _say(message: str, hint: str | None, code: ExitCode) -> int:
     return code
 
 
-def _usage_lines(problem: TyperException) -> tuple[str, str | None]:
+def _usage_lines(problem: ClickException) -> tuple[str, str | None]:
     """Typer's complaint about a command line in our words: the line, and what was probably meant or where help is."""
     context = getattr(problem, "ctx", None)
     help_hint = f"See: {context.command_path} --help" if context is not None else None
