@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from llmledger.core.request import Attribution, Finished
 
-SUMMARY = "Run any program metered: llmledger with --project acme claude"
+SUMMARY = "Run any program metered, and say at its end what it cost."
 HOST = "127.0.0.1"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
