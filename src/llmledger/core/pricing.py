@@ -67,7 +67,7 @@ def price(
     components = _charge(quantities, sheet)
     return Cost(
         outcome=Outcome.PARTIAL if missing else Outcome.PRICED,
-        nanousd=sum(part.nanousd for part in components),
+        nanousd=sum([part.nanousd for part in components]),
         components=components,
         unpriced_units=missing,
         rate_id=rate_id,
@@ -86,13 +86,21 @@ def unpriced(reason: str, *, version: str | None = None) -> Cost:
 def sheet_for(rate: Rate, *, at: datetime, context: Mapping[str, str] = NO_CONTEXT, total_input: int = 0) -> Sheet:
     """The prices of one request: the rate's, then tier, time window, modes and multipliers, in that order."""
     window = next((i for i, one in enumerate(rate.windows) if one.is_open(at)), None) if rate.windows else None
-    modes = tuple(i for i, mode in enumerate(rate.modes) if mode.matches(context)) if rate.modes else ()
+    modes = _matching(rate, tuple(context.items())) if rate.modes else ()
+    if not modes:
+        return _sheet(rate, window, modes, (_reached(rate.tiers, total_input),))
     steps = (_reached(rate.tiers, total_input), *(_reached(rate.modes[i].tiers, total_input) for i in modes))
     return _sheet(rate, window, modes, steps)
 
 
+@lru_cache(maxsize=4096)
+def _matching(rate: Rate, context: tuple[tuple[str, str], ...]) -> tuple[int, ...]:
+    selectors = dict(context)
+    return tuple(i for i, mode in enumerate(rate.modes) if mode.matches(selectors))
+
+
 def _reached(tiers: Sequence[Tier], total_input: int) -> int:
-    return sum(tier.is_reached(total_input) for tier in tiers)
+    return sum([tier.is_reached(total_input) for tier in tiers]) if tiers else 0
 
 
 @lru_cache(maxsize=4096)
@@ -178,17 +186,14 @@ def _charged_as(name: str, priced: frozenset[str]) -> str:
 
 
 def _charge(quantities: Mapping[str, Quantity], sheet: Sheet) -> tuple[Component, ...]:
-    ratios = [quantity.as_integer_ratio() for quantity in quantities.values()]
-    common = lcm(*(ratio[1] for ratio in ratios))
+    units = [unit for unit, quantity in quantities.items() if quantity]
+    ratios = [quantities[unit].as_integer_ratio() for unit in units]
+    common = lcm(*[ratio[1] for ratio in ratios])
     weights = [
-        ratio[0] * (common // ratio[1]) * sheet.weights[unit] for unit, ratio in zip(quantities, ratios, strict=True)
+        count * (common // parts) * sheet.weights[unit] for unit, (count, parts) in zip(units, ratios, strict=True)
     ]
     shares = share_whole(weights, common * sheet.denominator)
-    return tuple(
-        Component(unit, quantity, share)
-        for (unit, quantity), share in zip(quantities.items(), shares, strict=True)
-        if quantity
-    )
+    return tuple([Component(unit, quantities[unit], share) for unit, share in zip(units, shares, strict=True)])
 
 
 def _unpriced(rate: Rate, version: str | None, reason: str) -> Cost:
