@@ -273,11 +273,12 @@ def explore(actions: list[str], depth: int, first: tuple[Step, ...] = ()) -> Exp
 
 
 def _continuations(template: Path, history: tuple[Step, ...], steps: list[Step]) -> Iterator[tuple[Step, object]]:
-    for step in steps:
+    world = _played(template, history)
+    possible = [step for step in steps if world.can(step)]
+    _clean(world)
+    for step in possible:
         world = _played(template, history)
         try:
-            if not world.can(step):
-                continue
             world.take(step)
             state = world.state()
             assert world.settle() == world.wanted(), "lost or doubled"

@@ -11,21 +11,24 @@ TOLERANCE = timedelta(hours=1)
 WORST = 3
 """The rank of a tool's log."""
 
-_GATEWAYS = frozenset({"litellm", "openrouter", "langfuse", "helicone", "portkey", "bifrost"})
+NEARNESS = timedelta(seconds=5)
+"""How far apart clocks and habits put one request when no id tells, beyond the time that its answer took."""
+
+_GATEWAYS = frozenset({"litellm", "openrouter", "cursor", "langfuse", "helicone", "portkey", "bifrost"})
 
 
 def rank(source: str) -> int:
     """How good a witness a source is, the best first: we ourselves, then a gateway, then OTel, then a tool's log.
 
-    >>> rank("proxy"), rank("import:litellm"), rank("import:otel"), rank("import:claude_code")
+    >>> rank("proxy"), rank("import:litellm_spendlogs"), rank("import:otel_jsonl"), rank("import:claude_code")
     (0, 1, 2, 3)
     """
     if not source.startswith("import:"):
         return 0
-    tool = source.removeprefix("import:")
+    tool = source.removeprefix("import:").partition("_")[0]
     if tool in _GATEWAYS:
         return 1
-    return 2 if tool.startswith("otel") else WORST
+    return 2 if tool == "otel" else WORST
 
 
 def is_telling(provider_request_id: str | None) -> bool:

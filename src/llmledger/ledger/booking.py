@@ -34,7 +34,7 @@ from llmledger.ledger.rows import (
 )
 from llmledger.ledger.standing import apply_adjustments, recorded_row
 from llmledger.ledger.storable import storable, storable_adjustment, storable_begun
-from llmledger.ledger.witnesses import LINK, Witness, cause_key, linked_key, pruned_witness, witnesses_of
+from llmledger.ledger.witnesses import LINK, Witness, alike, cause_key, linked_key, pruned_witness, witnesses_of
 
 _STATUS = {Status.COMPLETED: 0, Status.FAILED: 1, Status.CANCELLED: 2, Status.INTERRUPTED: 3}
 _STATUS_BITS = 7
@@ -295,11 +295,11 @@ class Books:
         return pruned_witness(self.connection, finished, ranks)
 
     def _witnesses(self, finished: Finished, wanted: Callable[[int], bool]) -> list[Witness]:
-        if not witness.is_telling(finished.provider_request_id):
-            return []
         if not any(wanted(rank) for rank in self._known_ranks()):
             return []
-        found = witnesses_of(self.connection, finished)
+        is_telling = witness.is_telling(finished.provider_request_id)
+        found = witnesses_of(self.connection, finished) if is_telling else []
+        found = found or alike(self.connection, finished)
         return [other for other in found if wanted(witness.rank(other.source))]
 
     def _known_ranks(self) -> frozenset[int]:

@@ -15,6 +15,8 @@ LINK = 16
 """What `seen.status` adds for a key that links records of several witnesses."""
 
 _TOLERANCE_MS = int(witness.TOLERANCE.total_seconds() * 1000)
+_NEARNESS_MS = int(witness.NEARNESS.total_seconds() * 1000)
+_LONGEST_ANSWER_MS = 10 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +57,45 @@ def witnesses_of(connection: sqlite3.Connection, finished: Finished) -> list[Wit
             "self": finished.begun.request_id,
         },
     ).fetchall()
+    return _sorted(rows, finished.begun.started_at)
+
+
+# Where one of two has no id that tells: who bills, the model, the tokens, and times that lie together.
+_FIND_ALIKE = f"""
+SELECT x.id, x.request_id, x.started_ms, t.source
+FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id
+  LEFT JOIN outcomes o ON o.id = x.outcome_id
+WHERE x.started_ms BETWEEN :since AND :until AND x.started_ms + coalesce(x.latency_ms, 0) >= :from
+  AND x.input_tokens = :input AND x.output_tokens = :output
+  AND m.provider = :provider AND (m.model = :model OR o.served_model = :model)
+  AND (NOT :is_telling OR coalesce(length(x.provider_request_id), 0) < {witness.SHORTEST_TELLING_ID})
+  AND t.source <> :source AND x.request_id <> :self
+"""
+
+
+def alike(connection: sqlite3.Connection, finished: Finished) -> list[Witness]:
+    """Records that can only be of this request although no id says so, the best witness first, then the nearest."""
+    begun, usage = finished.begun, finished.usage
+    if not usage.input_tokens or usage.output_tokens is None:
+        return []
+    started_ms = ms_of(begun.started_at)
+    values = {
+        "since": started_ms - _LONGEST_ANSWER_MS,
+        "until": started_ms + (finished.latency_ms or 0) + _NEARNESS_MS,
+        "from": started_ms - _NEARNESS_MS,
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        "provider": begun.provider,
+        "model": finished.served_model or begun.model,
+        "is_telling": witness.is_telling(finished.provider_request_id),
+        "source": begun.source,
+        "self": begun.request_id,
+    }
+    rows = connection.execute(_FIND_ALIKE, values).fetchall()
     found = [
-        Witness(row=row, request_id=request_id, started_at=time_of(ms), source=source)
-        for row, request_id, ms, source in rows
+        Witness(row=row, request_id=other, started_at=time_of(ms), source=source) for row, other, ms, source in rows
     ]
-    return sorted(found, key=lambda other: _distance(other, finished.begun.started_at))
+    return sorted(found, key=lambda other: _distance(other, begun.started_at))
 
 
 def linked_key(better: bytes, source: str) -> bytes:
@@ -123,6 +159,14 @@ _NOTE_PRUNED = """
 INSERT INTO seen (key, row, status, cost_nanousd)
 SELECT :key, :row, :status, NULL WHERE NOT EXISTS (SELECT 1 FROM seen WHERE key = :key)
 """
+
+
+def _sorted(rows: Sequence[tuple[int, bytes, int, str]], moment: datetime) -> list[Witness]:
+    found = [
+        Witness(row=row, request_id=request_id, started_at=time_of(ms), source=source)
+        for row, request_id, ms, source in rows
+    ]
+    return sorted(found, key=lambda other: _distance(other, moment))
 
 
 def _distance(other: Witness, moment: datetime) -> tuple[int, float, int]:
