@@ -157,6 +157,21 @@ def test_a_discount_from_a_day_keeps_what_was_before(run_cli: RunCli) -> None:
     assert json.loads(run_cli(*args, "2026-10-01").stdout)["cost_usd"] == "0.2"
 
 
+def test_a_default_of_a_provider_is_an_estimate(run_cli: RunCli) -> None:
+    """Opt-in, for models without a price of their own, and always said to be one."""
+    done = run_cli("pricing", "set", "openrouter/*", "--input", "1", "--output", "2")
+    cost = run_cli("pricing", "cost", "-m", "openrouter/stealth/lark-2", "--input", "1000", "--output", "0")
+    found = json.loads(
+        run_cli(
+            "pricing", "cost", "-m", "openrouter/stealth/lark-2", "--input", "1000", "--output", "0", "--json"
+        ).stdout
+    )
+
+    assert "is the estimate for models without a price" in done.stderr
+    assert "An estimate" in cost.stderr
+    assert (found["cost_usd"], found["estimated"]) == ("0.001", True)
+
+
 def test_a_price_that_no_table_may_hold_is_not_written(run_cli: RunCli, home: Path) -> None:
     """One line, exit 3, and no file."""
     result = run_cli("pricing", "set", "acme/x", "--input", "-3", "--output", "1")

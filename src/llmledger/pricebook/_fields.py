@@ -25,10 +25,8 @@ class Table:
 
     __slots__ = ("data", "place", "used")
 
-    def __init__(self, data: object, place: str) -> None:
-        if not isinstance(data, Mapping):
-            raise PriceTableError(f"{place} is no table", hint="Write it with double brackets: [[model.period]]")
-        self.data: Mapping[str, Any] = data
+    def __init__(self, data: Mapping[str, Any], place: str) -> None:
+        self.data = data
         self.place = place
         self.used: set[str] = set()
 

@@ -82,8 +82,7 @@ class GenaiProvider:
     name: str
     header: dict[str, Any]
     models: list[dict[str, Any]]
-    without_price: list[str]
-    """Ids whose price is empty: free or unknown, they do not say which."""
+    """Those with a price; an empty one is free or unknown, and they do not say which."""
 
 
 def installed_version() -> str:
@@ -104,7 +103,7 @@ def read_installed(checked: date) -> list[GenaiProvider]:
     from genai_prices.data import providers
 
     evidence = {"source": source, "checked": checked, "evidence": "secondary"}
-    return [_provider(one, evidence) for one in providers]
+    return [convert(one, evidence) for one in providers]
 
 
 def write_installed(folder: Path, *, checked: date) -> None:
@@ -113,7 +112,8 @@ def write_installed(folder: Path, *, checked: date) -> None:
         (folder / f"{one.name}.toml").write_text(file_text(one.header, one.models), encoding="utf-8")
 
 
-def _provider(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
+def convert(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
+    """One of their providers in our schema; `evidence` (source, checked, evidence) is put on every rate."""
     name = PROVIDER_NAMES.get(theirs.id, theirs.id.replace("-", "_"))
     header = {
         "schema": 1,
@@ -126,18 +126,15 @@ def _provider(theirs: Any, evidence: Mapping[str, Any]) -> GenaiProvider:
     }
     observed = theirs.id == "openrouter"
     claimed: set[str] = {model.id.lower() for model in theirs.models}
-    models, without = [], []
+    models = []
     for model in theirs.models:
-        periods = list(_periods(model, evidence, observed=observed))
         least = LEAST.get((theirs.id, model.id))
-        if least is not None:
-            periods = [{**period, "least": dict(least)} for period in periods]
+        told = {"least": dict(least)} if least is not None else {}
+        periods = [{**period, **told} for period in _periods(model, evidence, observed=observed)]
         names = _names(model, theirs, claimed)
         if periods:
             models.append({**names, "period": periods})
-        else:
-            without.append(model.id)
-    return GenaiProvider(name, header, models, without)
+    return GenaiProvider(name, header, models)
 
 
 def _names(model: Any, theirs: Any, claimed: set[str]) -> dict[str, Any]:
@@ -218,7 +215,7 @@ def _table_at(model: Any, day: date | None) -> dict[str, Any] | None:
     if standard is None:
         return None
     table = _price_table(standard)
-    if not table:
+    if not table.keys() & UNIT_BY_PRICE_KEY.keys():
         return None
     if not any(value for key, value in table.items() if key in UNIT_BY_PRICE_KEY) and "tier" not in table:
         return {"free": True}
