@@ -65,6 +65,15 @@ def test_a_bad_event_costs_nobody_else_a_row(path):
         assert bad.exception() is not None
 
 
+def test_a_wrong_statement_of_one_write_does_not_send_the_ledger_away(path):
+    """It is that write's own mistake; the connection is as good as before."""
+    with open_ledger(path, now=lambda: NOON) as ledger:
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            ledger.call(lambda books: books.connection.execute("SELECT * FROM nowhere"))
+        assert ledger.record(a_finished())
+        assert ledger.state().trouble is None
+
+
 def test_a_request_that_was_retried_inside_is_one_row(path):
     """A bridged request was logged twice (litellm#15740): attempts are a number on the one row."""
     begun = a_begun()

@@ -102,7 +102,7 @@ def requests(draw):
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(requests())
 def test_any_request_is_written_and_leaves_its_neighbours_alone(tmp_path_factory, wild):
     """NUL, lone surrogates, 10 MB strings, numbers beyond 64 bit, in every field (litellm#21290, #15519, #31705)."""
@@ -120,7 +120,7 @@ def test_any_request_is_written_and_leaves_its_neighbours_alone(tmp_path_factory
         assert reader.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(requests())
 def test_mending_twice_changes_nothing_more(wild):
     """What is storable stays as it is, so that a replay writes the same row."""

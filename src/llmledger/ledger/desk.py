@@ -186,7 +186,7 @@ class Desk:
             if isinstance(result, Failure) and self._manners.pass_on:
                 self._unmetered += 1
                 return Booked.UNMETERED
-        elif isinstance(event, Begin) and isinstance(result, Failure):
+        elif isinstance(event, Begin) and (result is False or isinstance(result, Failure)):
             self._in_flight.discard(event.begun.request_id)
         return result
 

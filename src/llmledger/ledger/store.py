@@ -143,8 +143,8 @@ class Store:
             check_schema(connection, self.path)
             results = [self._apply(event) for event in events]
             connection.execute("COMMIT")
-            # One event of an import writes thousands of rows; those of a request write three each.
-            self._since_checkpoint += max(len(events), (connection.total_changes - before) // 3)
+            # One event of an import writes thousands of rows: every few of them make the log long enough.
+            self._since_checkpoint += max(len(events), (connection.total_changes - before) // 150)
         except BaseException:
             self.books.forget()
             if connection.in_transaction:
@@ -157,13 +157,21 @@ class Store:
         connection.execute("SAVEPOINT event")
         try:
             result = event.apply(self.books)
-        except (*_OF_THE_EVENT, *_OF_THE_VALUES) as error:
+        except (*_OF_THE_EVENT, *_OF_THE_VALUES, sqlite3.OperationalError) as error:
+            if _is_of_the_file(error):
+                raise
             self.books.forget()
             connection.execute("ROLLBACK TO event")
             connection.execute("RELEASE event")
             return Failure(error)
         connection.execute("RELEASE event")
         return result
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether SQLite failed for the sake of the file and not of a statement."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
