@@ -4,12 +4,12 @@ Timings are for `tests/benchmarks`; here the cause of slowness is caught, a heav
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.support.unmeasured import unmeasured
 
 from llmledger.cli._commands import command_names
 
@@ -37,7 +37,7 @@ def loaded(home: Path, *args: str) -> set[str]:
         text=True,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(home)},
+        env=unmeasured(HOME=str(home)),
     )
     return set(json.loads(done.stderr.rpartition("LOADED ")[2]))
 

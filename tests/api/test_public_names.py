@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.unmeasured import unmeasured
 
 import llmledger
 from llmledger.errors import UsageError
@@ -25,7 +26,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     heavy = ["pydantic", "sqlite3", "httpx", "typer", "rich", "sqlite_utils", "asyncio"]
     code = f"import sys, llmledger; print([m for m in {heavy!r} if m in sys.modules])"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=unmeasured())
 
     assert done.stdout.strip() == "[]"
 

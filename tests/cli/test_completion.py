@@ -58,7 +58,7 @@ def test_names_in_the_ledger_are_offered(home: Path, ledger_path: Path) -> None:
     make_sample(ledger_path)
 
     assert offered(home, "llmledger report --project s") == ["search", "site"]
-    assert offered(home, "llmledger report --model openrouter/stealth/") == ["openrouter/stealth/lark-2"]
+    assert "openrouter/stealth/lark-2" in offered(home, "llmledger report --model openrouter/stealth/")
 
 
 def test_a_broken_ledger_offers_nothing(home: Path, ledger_path: Path) -> None:

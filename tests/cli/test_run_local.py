@@ -15,7 +15,7 @@ from tests.support.ledger_view import begun, rows, the_row
 from tests.support.processes import wait_until_gone
 
 PROMPT = "Say hello in one short sentence."
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 
 
 @pytest.fixture
