@@ -226,3 +226,47 @@ def _until(is_met: Any) -> None:
     deadline = time.monotonic() + 30
     while not is_met():
         assert time.monotonic() < deadline, "waited for nothing"
+
+
+def _answering(home: Path, *answers: str) -> str:
+    """Run `llmledger import` on a terminal, answer its questions in order, and return what it showed."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "HOME": str(home), "TERM": "xterm", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "llmledger", "import"]
+    process = subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+    os.close(theirs)
+    os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    assert process.wait(30) == 0
+    return shown.decode(errors="replace")
+
+
+def test_a_person_is_asked_how_it_is_paid_and_whether_to_import(home: Path, log: Path, ledger_path: Path) -> None:
+    """Once: the answer is remembered; a second time there is nothing new to ask about."""
+    first = _answering(home, "subscription", "y")
+    again = _answering(home)
+
+    assert "How is claude_code paid?" in first
+    assert "Import this?" in first
+    assert rows(ledger_path, "SELECT billing, count(*) FROM requests_v1 GROUP BY 1") == [("subscription", 2)]
+    assert "There is nothing new." in again
+    assert "paid?" not in again
+
+
+def test_a_person_may_say_no(home: Path, log: Path, ledger_path: Path) -> None:
+    """Nothing is made."""
+    shown = _answering(home, "", "n")
+
+    assert "Import this?" in shown
+    assert not ledger_path.exists()

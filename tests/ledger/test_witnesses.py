@@ -79,15 +79,15 @@ def test_a_late_finish_takes_an_imported_record_away_too(ledger):
 @pytest.mark.parametrize(
     "other",
     [
-        {"provider_id": "chatcmpl-1"},
-        {"provider_id": None},
+        {"provider_id": "chatcmpl-1", "started_at": NOON + timedelta(minutes=1)},
+        {"provider_id": None, "started_at": NOON + timedelta(minutes=1)},
         {"provider": "anthropic"},
         {"started_at": NOON + timedelta(hours=2)},
     ],
     ids=["a short id proves nothing", "no id", "another provider", "hours apart"],
 )
 def test_records_that_only_resemble_each_other_both_count(ledger, other):
-    """Never a guess by resemblance."""
+    """An id must tell, or model, tokens and time must all be the same within seconds."""
     own = {key: value for key, value in other.items() if key == "provider_id"}
     ledger.finish(seen_by("proxy", nanousd=70, **own))
     ledger.record(seen_by("import:codex", nanousd=65, **other))

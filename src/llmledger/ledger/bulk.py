@@ -61,7 +61,8 @@ def insert_plain(
 ) -> tuple[list[PlainRow], int]:
     """Insert the rows whose keys were never seen, in the caller's transaction; returns the others, and how many went in."""
     seen = _seen(connection, [*(row.digest for row in rows), *(row.request_id for row in rows)])
-    fresh, others = [], []
+    fresh: list[PlainRow] = []
+    others: list[PlainRow] = []
     for row in rows:
         (others if row.digest in seen or row.request_id in seen else fresh).append(row)
     number = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'requests'").fetchone()[
