@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.upstream import DEADLINE, Upstream
 
 from llmledger.core.request import request_id_at
-from llmledger.ledger import Ledger, open_ledger
+from llmledger.ledger import Ledger, Manners, open_ledger
 from llmledger.operations.record import Recorder
 from llmledger.pricebook import load, packaged_folder
 from llmledger.proxy.application import Setup, application
@@ -54,12 +54,14 @@ class RunningProxy:
 
 
 @contextmanager
-def running_proxy(folder: Path, upstream: Upstream, **settings: Any) -> Iterator[RunningProxy]:
+def running_proxy(
+    folder: Path, upstream: Upstream, *, manners: Manners | None = None, grace_s: int = 30, **settings: Any
+) -> Iterator[RunningProxy]:
     """Every provider is reached at the scripted one's address, below a path of its name."""
     ids = count(1)
     listener = bind(Place(host="127.0.0.1", port=0))
     book = load([packaged_folder()])
-    with open_ledger(folder / "ledger.db", now=_now) as ledger:
+    with listener, open_ledger(folder / "ledger.db", now=_now, manners=manners) as ledger:
         proxy = RunningProxy(f"http://127.0.0.1:{listener.getsockname()[1]}", ledger)
 
         def new_id(at: datetime) -> bytes:
@@ -83,7 +85,7 @@ def running_proxy(folder: Path, upstream: Upstream, **settings: Any) -> Iterator
             ready.set()
 
         thread = threading.Thread(
-            target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started}
+            target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started, "grace_s": grace_s}
         )
         thread.start()
         assert ready.wait(DEADLINE)

@@ -59,7 +59,7 @@ def command(
     listener = bind(place)
     place = Place(host=place.host, port=listener.getsockname()[1])
     manners = Manners(pass_on=world.config.on_ledger_failure == "pass", warn=warn)
-    with writing(ledger, manners=manners) as opened:
+    with listener, writing(ledger, manners=manners) as opened:
         setup = replace(
             proxy_setup(opened, place.host, _default_attribution()), access_key=access_key, on_disconnect=policy
         )

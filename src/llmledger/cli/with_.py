@@ -136,7 +136,7 @@ def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterato
         stoppers.append(stop)
         is_ready.set()
 
-    with writing(ledger) as opened:
+    with listener, writing(ledger) as opened:
         setup = replace(proxy_setup(opened, HOST, who), on_finished=tally.add)
         serve = threading.Thread(target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started})
         serve.start()

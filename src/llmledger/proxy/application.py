@@ -37,6 +37,8 @@ class Setup:
     proxies: Proxies | None = None
     """The HTTP proxies of this environment."""
     access_key: str | None = None
+    silence_s: float = 600.0
+    """The longest silence of a provider before it is given up."""
     on_disconnect: str = "drain"
     billing: Mapping[str, str] = field(default_factory=dict)
     attribution: Attribution = NOBODY
@@ -47,7 +49,7 @@ class Setup:
 @asynccontextmanager
 async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
     """The proxy's application, inside the event loop that runs it."""
-    async with AioUpstream(proxies=setup.proxies) as upstream:
+    async with AioUpstream(proxies=setup.proxies, silence_s=setup.silence_s) as upstream:
         world = World(
             recorder=setup.recorder,
             store=setup.ledger,

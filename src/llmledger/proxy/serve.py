@@ -18,6 +18,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 KEEP_ALIVE_S = 75
 GRACE_S = 30
+"""Seconds that requests in flight get to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,16 @@ def run(
     application: Callable[[], contextlib.AbstractAsyncContextManager[App]],
     *,
     on_server: Callable[[Callable[[], None]], None] = lambda _: None,
+    grace_s: int = GRACE_S,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `on_server` is called when signals end it, with a function that stops it too."""
+    """Serve until SIGINT or SIGTERM. `on_server` is called when signals end it, with a function that stops it too.
+
+    Requests in flight then get `grace_s` seconds to end; those that do not are cancelled, and have their rows.
+    """
 
     async def serve() -> None:
         async with application() as app:
-            server = _Server(_config(app))
+            server = _Server(_config(app, grace_s))
             server.listen_to_signals()
             loop = asyncio.get_running_loop()
 
@@ -87,11 +92,11 @@ def run(
             on_server(stop)
             await server.serve(sockets=[listener])
 
-    with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_config(None, grace_s).get_loop_factory()) as runner:
         runner.run(serve())
 
 
-def _config(app: App | None) -> uvicorn.Config:
+def _config(app: App | None, grace_s: int) -> uvicorn.Config:
     # What the server would log are connections that ended in the middle, which rows tell better.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
@@ -103,5 +108,5 @@ def _config(app: App | None) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=grace_s,
     )
