@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmledger.cli._context import surroundings
+from llmledger.cli._render import warn
 from llmledger.core.period import Clock, parse_window
 from llmledger.core.selection import BILLINGS, STATUSES, Selection, parse_choices, parse_tags, split_values
 from llmledger.core.window import Window, zone_named
@@ -148,9 +149,17 @@ def takes_selection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def reading(ledger: Path | None) -> Iterator["Reader"]:
-    """A ledger that is open for reading; raises StorageError."""
+def reading(ledger: Path | list[Path] | None) -> Iterator["Reader"]:
+    """A ledger, or several as one, open for reading; raises StorageError."""
     from llmledger.ledger import open_reader
 
+    if isinstance(ledger, list) and len(ledger) > 1:
+        from llmledger.operations.merge import as_one
+
+        paths = [surroundings().ledger_path(path) for path in ledger]
+        with as_one(paths, now=surroundings().now, warn=warn) as joined:
+            yield joined
+        return
+    ledger = ledger[0] if isinstance(ledger, list) and ledger else None if isinstance(ledger, list) else ledger
     with open_reader(surroundings().ledger_path(ledger)) as reader:
         yield reader

@@ -1,4 +1,4 @@
-"""`llmledger db`: the ledger file: where it is, a backup, what is in it, giving room back, checking every row."""
+"""`llmledger db`: the ledger file: where it is, a backup, a merge, what is in it, giving room back, checking it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +60,31 @@ def vacuum(ledger: LedgerOption = None) -> None:
     with progress("vacuum") as bar:
         done = upkeep.vacuum(world.ledger_path(ledger), now=world.now, tick=bar.advance)
     note(f"{_size(done.bytes_before)} before, {_size(done.bytes_after)} after")
+
+
+@app.command("merge")
+def merge(
+    other: Annotated[Path, typer.Argument(metavar="FILE", help="The ledger to take in.", show_default=False)],
+    ledger: LedgerOption = None,
+) -> None:
+    """Take another ledger in, each request once: several machines, one person."""
+    from llmledger.ledger import open_ledger, open_reader
+    from llmledger.operations.merge import merge as take_in
+
+    world = surroundings()
+    with (
+        open_reader(other.expanduser()) as source,
+        open_ledger(world.ledger_path(ledger), now=world.now, home_zone=source.home_zone) as book,
+        progress("merge") as bar,
+    ):
+        done = take_in(book, source, advance=bar.advance)
+    counts = done.restored
+    out(
+        f"{counts.added:,} of {counts.requests:,} requests and {counts.booked:,} of {counts.adjustments:,} "
+        "corrections were new."
+    )
+    if done.is_partial:
+        note("Its pruned requests are not part of it: import their archive with `import --source llmledger`.")
 
 
 @app.command("verify")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmledger.cli._context import surroundings
-from llmledger.cli._options import LedgerOption
+from llmledger.cli._options import LedgersOption
 from llmledger.cli._render import note, progress
 from llmledger.cli._select import Chosen, reading, takes_selection
 from llmledger.core.selection import parse_by
@@ -30,7 +30,7 @@ def command(
     ] = None,
     by: Annotated[list[str] | None, typer.Option("--by", metavar="LIST", help="Sums by these, as in report.")] = None,
     content: Annotated[bool, typer.Option("--content", help="With stored prompts and responses.")] = False,
-    ledger: LedgerOption = None,
+    ledger: LedgersOption = None,
     *,
     chosen: Chosen,
 ) -> None:

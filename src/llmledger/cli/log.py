@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmledger.cli._context import surroundings
-from llmledger.cli._options import Format, FormatOption, JsonOption, LedgerOption, chosen_format
+from llmledger.cli._options import Format, FormatOption, JsonOption, LedgerOption, LedgersOption, chosen_format
 from llmledger.cli._render import Column, envelope, json_text, note, out, table
 from llmledger.cli._select import Chosen, reading, takes_selection
 from llmledger.core.window import zone_named
@@ -29,7 +29,7 @@ def command(
     inflight: Annotated[bool, typer.Option("--inflight", help="What has begun and not ended.")] = False,
     format: FormatOption = Format.TABLE,
     json: JsonOption = False,
-    ledger: LedgerOption = None,
+    ledger: LedgersOption = None,
     *,
     chosen: Chosen,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmledger.cli._context import surroundings
-from llmledger.cli._options import CurrencyOption, Format, FormatOption, JsonOption, LedgerOption, chosen_format
+from llmledger.cli._options import CurrencyOption, Format, FormatOption, JsonOption, LedgersOption, chosen_format
 from llmledger.cli._render import json_text, note, out, width
 from llmledger.cli._select import Chosen, reading, takes_selection
 from llmledger.core.selection import DIMENSIONS, parse_by
@@ -38,7 +38,7 @@ def command(
     format: FormatOption = Format.TABLE,
     json: JsonOption = False,
     currency: CurrencyOption = None,
-    ledger: LedgerOption = None,
+    ledger: LedgersOption = None,
     *,
     chosen: Chosen,
 ) -> None:

@@ -6,7 +6,7 @@ from llmledger.ledger.queries_plan import From, Piece, is_by_model
 from llmledger.ledger.queries_reading import Reading
 from llmledger.ledger.rollups import HOME_DAY, HOUR, QUARTER, UTC_DAY, UTC_DAYS, sums_columns
 
-MANY_CELLS = 20_000
+MANY_CELLS = 5_000
 """From so many cells of the day cube on, the sums by model are read instead, where they are enough."""
 
 

@@ -13,7 +13,7 @@ from llmledger.ledger.store import lock_path
 
 WORTH_IT = 5_000
 """Fewer rows than this are read quicker than rolled up."""
-PATIENCE_S = 2.0
+PATIENCE_S = 1.0
 """How long one reader works on it; what is left is read from the rows, and is the next one's."""
 CHECKPOINT_CHUNKS = 40
 """Chunks between two checkpoints, so that the log does not outgrow the ledger."""

@@ -55,6 +55,11 @@ def restore(book: Book, lines: Iterable[bytes], *, name: str, advance: Callable[
 
     Raises InputFileError that names the line which cannot be read; everything before it is restored.
     """
+    return take_in(book, (_record(line, f"{name}:{number}") for number, line in enumerate(lines, 1)), advance)
+
+
+def take_in(book: Book, records: Iterable[tuple[str, Any]], advance: Callable[[int], None]) -> Restored:
+    """Write requests, corrections and texts into a ledger, each once."""
     requests: list[Finished] = []
     counts = dict.fromkeys(("requests", "added", "adjustments", "booked"), 0)
 
@@ -63,8 +68,7 @@ def restore(book: Book, lines: Iterable[bytes], *, name: str, advance: Callable[
         counts["requests"] += len(requests)
         requests.clear()
 
-    for number, line in enumerate(lines, 1):
-        kind, value = _record(line, f"{name}:{number}")
+    for kind, value in records:
         if kind == "request":
             requests.append(value)
             if len(requests) >= AT_ONCE:
@@ -81,17 +85,25 @@ def restore(book: Book, lines: Iterable[bytes], *, name: str, advance: Callable[
     return Restored(**counts)
 
 
+KINDS = ("request", "adjustment", "content")
+
+
+def of_plain(kind: str, value: Any) -> Any:
+    """What a record of a complete export stands for. Raises ValueError, TypeError or KeyError when it is none."""
+    if kind == "request":
+        return from_plain(Finished, value)
+    if kind == "adjustment":
+        return from_plain(Adjustment, value)
+    started_at = datetime.fromisoformat(value["started_at"])
+    return bytes.fromhex(value["request_id"]), started_at, value["prompt"], value["response"]
+
+
 def _record(line: bytes, where: str) -> tuple[str, Any]:
     try:
         plain = json.loads(line)
-        kind, value = plain["record"], plain["value"]
-        if kind == "request":
-            return kind, from_plain(Finished, value)
-        if kind == "adjustment":
-            return kind, from_plain(Adjustment, value)
-        if kind == "content":
-            started_at = datetime.fromisoformat(value["started_at"])
-            return kind, (bytes.fromhex(value["request_id"]), started_at, value["prompt"], value["response"])
+        kind = plain["record"]
+        if kind in KINDS:
+            return kind, of_plain(kind, plain["value"])
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise InputFileError(
             f"{where} is no line of a complete export: {problem}", hint="Only `export --format jsonl` is read back."

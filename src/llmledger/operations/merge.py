@@ -1,0 +1,67 @@
+"""Merge: take another ledger in, each request and each correction once, however often it is done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from llmledger.core.selection import Selection
+from llmledger.core.window import Window
+from llmledger.ledger import open_ledger, open_reader
+from llmledger.ledger.merging import Key, has_pruned_detail, source_keys, take_over
+from llmledger.ledger.queries_export import read_records
+from llmledger.operations.restore import Restored, of_plain, take_in
+
+if TYPE_CHECKING:
+    from llmledger.ledger import Ledger, Reader
+    from llmledger.ledger.booking import Books
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What another ledger held, what of it was new, and whether a part of it could not be taken over."""
+
+    restored: Restored
+    is_partial: bool
+    """Its pruned requests live on in its roll-ups only; their archive can be imported."""
+
+
+def merge(book: "Ledger", other: "Reader", *, advance: Callable[[int], None] = lambda _: None) -> Merged:
+    """Take all requests, corrections, texts and importers' keys of another ledger in. Raises StorageError."""
+    restored = take_in(book, _records(other), advance)
+    keys = source_keys(other.connection)
+    while batch := list(islice(keys, AT_ONCE)):
+        book.call(partial(_take_over, batch))
+    return Merged(restored=restored, is_partial=has_pruned_detail(other.connection))
+
+
+def _take_over(keys: list[Key], books: "Books") -> None:
+    take_over(books.connection, keys)
+
+
+def _records(other: "Reader") -> Iterator[tuple[str, Any]]:
+    for kind, value in read_records(other.connection, Window(), Selection(), content=True).rows:
+        yield str(kind), of_plain(str(kind), value)
+
+
+@contextmanager
+def as_one(paths: list[Path], *, now: Callable[[], datetime], warn: Callable[[str], None]) -> Iterator["Reader"]:
+    """Read several ledgers as one, which is gone afterwards; its home zone is the first one's. Raises StorageError."""
+    with TemporaryDirectory(prefix="llmledger-") as folder:
+        path = Path(folder) / "ledger.db"
+        with open_reader(paths[0]) as first:
+            home_zone = first.home_zone
+        with open_ledger(path, now=now, home_zone=home_zone) as book:
+            for other in paths:
+                with open_reader(other) as reader:
+                    if merge(book, reader).is_partial:
+                        warn(f"{other}: its pruned requests are not part of this; several ledgers are joined by rows.")
+        with open_reader(path) as joined:
+            yield joined
