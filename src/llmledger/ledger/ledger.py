@@ -21,7 +21,7 @@ from llmledger.ledger.manners import Manners
 from llmledger.ledger.recovery import Recovery
 from llmledger.ledger.writer import Writer
 
-_MANY = 250
+_MANY = 500
 _AGAIN_S = 0.25
 
 
@@ -80,8 +80,8 @@ class Ledger:
         totals = dict.fromkeys(Booked, 0)
         pending = iter(records)
         while batch := list(islice(pending, _MANY)):
-            for done in [self.finish_soon(finished) for finished in batch]:
-                totals[done.result()] += 1
+            for booked in self._record_all(batch):
+                totals[booked] += 1
         return RecordCounts(
             added=totals[Booked.ADDED],
             known=totals[Booked.KNOWN],
@@ -133,6 +133,14 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _record_all(self, batch: list[Finished]) -> list[Booked]:
+        """Write a batch as one; when that cannot be (one is bad, or the ledger is away), each by itself."""
+        together = self._submit(Call(lambda books: [books.finish(finished) for finished in batch]))
+        if together.exception() is None:
+            booked: list[Booked] = together.result()
+            return booked
+        return [done.result() for done in [self.finish_soon(finished) for finished in batch]]
 
     def _submit(self, event: AnyEvent) -> "Future[Any]":
         if not self._is_open or self._process != os.getpid():
