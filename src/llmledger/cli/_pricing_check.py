@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def command(
     if stats or disputed:
         _count(stats=stats, disputed=disputed, json=json)
         return
-    world = _render.surroundings()
+    world = surroundings()
     problems = check_prices(list(paths or world.pricing_folders()), today=world.now().date())
     if json:
         rows = [{"severity": one.severity, "message": one.message, "hint": one.hint} for one in problems]

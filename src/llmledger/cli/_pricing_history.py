@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def command(
     from llmledger.core.rates import instant_text
 
     book = open_book()
-    _, _, entry = find_entry(book, model, at=_render.surroundings().now())
+    _, _, entry = find_entry(book, model, at=surroundings().now())
     if json:
         rows = [
             {"from": rate.since, "until": rate.until, "observed": rate.observed, **_usd(rate)} for rate in entry.rates

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmledger.cli._context import surroundings
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -42,7 +44,7 @@ def command(
     provider, _, name = model.partition("/")
     if not provider or not name:
         raise UsageError(f"{model!r} does not say who bills", hint=f"Write provider/model, as openai/{model}")
-    book, world = open_book(), _render.surroundings()
+    book, world = open_book(), surroundings()
     own = OwnPrice(
         provider=book.canonical(provider),
         model=name,

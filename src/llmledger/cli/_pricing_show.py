@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
 
 
@@ -18,7 +19,7 @@ def command(
     from llmledger.core.rates import rate_at
 
     book = open_book()
-    now = _render.surroundings().now()
+    now = surroundings().now()
     provider, name, entry = find_entry(book, model, at=now)
     if json:
         bodies = [rate.body for rate in entry.rates]

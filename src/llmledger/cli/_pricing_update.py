@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(
     from llmledger.operations.update_prices import plan_update, write_update
     from llmledger.pricebook import load, packaged_folder
 
-    world = _render.surroundings()
+    world = surroundings()
     managed = world.paths.managed_pricing
     with tempfile.TemporaryDirectory() as scratch:
         theirs, name = _table(source, Path(scratch))
