@@ -168,10 +168,12 @@ def _known_models(provider: "Provider", base_url: str, book: "PriceBook") -> tup
 def _embedded(name: str) -> Iterator[tuple[str, str]]:
     """Fetch the model if need be and start its server; gives the model's name and the server's address."""
     from llmledger.local.server import LocalServer, require_available
+    from llmledger.local.store import PULLABLE
 
     require_available()
     model = local_model(name)
-    with LocalServer.start(model.path, model.name, environ=surroundings().environ) as server:
+    sampling = PULLABLE[name].sampling if name in PULLABLE else None
+    with LocalServer.start(model.path, model.name, environ=surroundings().environ, sampling=sampling) as server:
         import_module("llmledger.operations.run_prompt")  # what will be needed is imported while the model loads
         yield model.name, server.address
 

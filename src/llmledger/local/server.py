@@ -5,6 +5,7 @@ terminal. It has a session of its own too, so Ctrl-C reaches only us; it ends wh
 outlive us.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -46,12 +47,14 @@ class LocalServer:
         self._address: str | None = None
 
     @classmethod
-    def start(cls, model: Path, name: str, *, environ: Mapping[str, str]) -> Self:
+    def start(
+        cls, model: Path, name: str, *, environ: Mapping[str, str], sampling: Mapping[str, float] | None = None
+    ) -> Self:
         """Begin to load a model; `name` is what the server calls it. Raises BackendMissing without the extra."""
         require_available()
         log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         process = subprocess.Popen(
-            [sys.executable, "-P", str(_CHILD), str(model.absolute()), name],
+            [sys.executable, "-P", str(_CHILD), str(model.absolute()), name, json.dumps(dict(sampling or {}))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

