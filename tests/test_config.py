@@ -34,7 +34,7 @@ path = "~/work/acme/**"
 client = "acme"
 
 [retention]
-requests = "13mo"
+detail = "13mo"
 
 [billing]
 anthropic = "subscription"
