@@ -149,6 +149,8 @@ except LedgerReadOnly as error:
 def test_a_read_only_ledger_can_be_read_and_says_that_it_cannot_be_written(path):
     """A file without write permission in a folder without it; for root, a read-only mount."""
     with ReadOnly(path.parent):
+        with open_reader(path) as reader:
+            assert reader.connection.execute("SELECT count(*) FROM requests").fetchone() == (1,)
         done = subprocess.run(
             [sys.executable, "-c", READ_ONLY_SCRIPT, str(path)], capture_output=True, text=True, check=False
         )
@@ -156,6 +158,18 @@ def test_a_read_only_ledger_can_be_read_and_says_that_it_cannot_be_written(path)
     count, message = done.stdout.splitlines()
     assert count == "1"
     assert "cannot be written" in message or "is read-only" in message
+
+
+def test_a_read_only_ledger_with_a_log_that_was_never_worked_in_is_not_half_read(path):
+    """Without shared memory the log cannot be read, and the file alone would be a wrong answer."""
+    copy = path.with_name("copied")
+    copy.mkdir()
+    with open_ledger(path, now=lambda: NOON) as ledger:
+        ledger.record(a_finished())
+        for name in ("ledger.db", "ledger.db-wal"):
+            (copy / name).write_bytes((path.parent / name).read_bytes())
+    with ReadOnly(copy), pytest.raises(StorageError):
+        open_reader(copy / "ledger.db")
 
 
 class ReadOnly:
