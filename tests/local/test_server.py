@@ -98,3 +98,18 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     with pytest.raises(BackendMissing) as caught:
         require_available("llmledger_no_such_package")
     assert caught.value.hint == "Install it: pip install 'llmledger[local]'"
+
+
+@pytest.mark.slow
+def test_an_answer_without_a_limit_ends_all_the_same(smollm2_file: Path) -> None:
+    """A small model may never find an end by itself: 1,024 tokens are the most that it gives unasked."""
+    body = {"messages": [{"role": "user", "content": "Count."}], "ignore_eos": True}
+    with LocalServer.start(smollm2_file, "smollm2", environ=os.environ, sampling={"temp": 0.0}) as server:
+        request = urllib.request.Request(
+            f"{server.address}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            said = json.load(answer)
+
+    assert said["usage"]["completion_tokens"] == 1024
+    assert said["choices"][0]["finish_reason"] == "length"

@@ -40,8 +40,8 @@ PULLABLE: Mapping[str, Pullable] = {
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size_bytes=98_362_432,
         license="Apache-2.0",
-        # The example of https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct; at llama.cpp's own 0.8 it rambles, and
-        # without a penalty it may repeat one sentence until the context is full.
+        # As in https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct; at llama.cpp's own 0.8 it rambles, and without
+        # a penalty it may repeat one sentence until the context is full.
         sampling={"temp": 0.2, "top_p": 0.9, "penalty_repeat": 1.1},
     )
 }
