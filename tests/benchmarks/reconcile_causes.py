@@ -40,7 +40,9 @@ def classes(comparison: Comparison) -> list[tuple[Cause, ...]]:
 
 def judged(plants: tuple[Plant, ...], grain: Grain, found: list[tuple[Cause, ...]]) -> str:
     """Whether the planted causes were found, held, or neither; a cause that the grain cannot show is left out."""
-    wanted = [PLANTS[plant][0] for plant in plants if grain in PLANTS[plant][1] and PLANTS[plant][0] is not Cause.MATCHED]
+    wanted = [
+        PLANTS[plant][0] for plant in plants if grain in PLANTS[plant][1] and PLANTS[plant][0] is not Cause.MATCHED
+    ]
     if not wanted:
         return "right" if all(plant.__name__ == "alias" for plant in plants) and not found else "-"
     if all((cause,) in found for cause in wanted) and all(set(one) <= set(wanted) for one in found):

@@ -55,7 +55,7 @@ def test_pages_are_fetched_and_compared_and_the_key_is_nowhere(
     assert asked[-1]["page"] == ["p2"]
     assert asked[0]["start_time"] == ["1788220800"]
     assert asked[0]["group_by[]"] == ["line_item", "project_id", "api_key_id"]
-    [kept] = [path for path in home.rglob("openai-*.json")]
+    [kept] = list(home.rglob("openai-*.json"))
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "sk-admin-secret" not in result.stdout + result.stderr + kept.read_text()
     assert b"sk-admin-secret" not in ledger_path.read_bytes()

@@ -67,8 +67,10 @@ def test_the_sentences_name_every_class_and_what_is_left() -> None:
     )
 
     assert sentences(comparison, provider="OpenAI", zone="UTC") == [
-        "OpenAI billed $412.33 for October 2026 (UTC). The ledger has $409.87; $1.90 went past it (key …4f2a),"
-        " $0.56 is rounding.",
+        (
+            "OpenAI billed $412.33 for October 2026 (UTC). The ledger has $409.87; $1.90 went past it (key …4f2a),"
+            " $0.56 is rounding."
+        ),
         "Unexplained: $0.00.",
     ]
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmledger.tokenizers import estimate_tokens
@@ -58,9 +58,7 @@ def test_claude_text_is_counted_higher_than_the_same_text_for_gpt() -> None:
         ("claude-sonnet-4-5", None),
     ],
 )
-def test_a_models_encoding_is_known_from_its_name(
-    model: str, encoding: str | None
-) -> None:
+def test_a_models_encoding_is_known_from_its_name(model: str, encoding: str | None) -> None:
     """Only models of vendors that publish their encoding have one."""
     assert encoding_of(model) == encoding
 

@@ -18,7 +18,6 @@ from llmledger.core.reconcile_requests import DAY_MS, Priced, Requests
 from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
-
 LONGEST_MS = 26 * 3_600_000
 """A line about more than the longest day is about a period of its own."""
 

@@ -62,11 +62,22 @@ class Booked:
         return int(self.usage.get("input_tokens", 0))
 
 
+Skip = Callable[[int, int], bool]
+
+
+def never(_ledger: int, _row: int) -> bool:
+    """Skip nothing."""
+    return False
+
+
 class LedgerSource(Protocol):
     """Where rows come from; one or several ledgers read as one."""
 
-    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
-        """Every billable request of some providers that started in a range, in order of time; each id once."""
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterable[Booked]:
+        """Every billable request of some providers that started in a range, in order of time; each id once.
+
+        Those that `skip` (asked with ledger and row) names are passed over before they are read in full.
+        """
 
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The requests with these ids of the provider."""

@@ -5,7 +5,7 @@ are looked up once; what was seen before, or has another witness, goes the long 
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -69,7 +69,7 @@ def insert_plain(
         0
     ]
     known: dict[int, Ids] = {}
-    values = [_values(number + i, row, _ids(row.heading, ids, known)) for i, row in enumerate(fresh, start=1)]
+    values = (_values(number + i, row, _ids(row.heading, ids, known)) for i, row in enumerate(fresh, start=1))
     connection.executemany(_INSERT, values)
     pairs = ((row.request_id, row.digest, number + i, row.cost_nanousd) for i, row in enumerate(fresh, start=1))
     keys = chain.from_iterable(
@@ -119,6 +119,6 @@ def _values(number: int, row: PlainRow, ids: Ids) -> tuple[object, ...]:
     )
 
 
-def usage_values(counts: "dict[str, int]") -> tuple[int | None, ...]:
+def usage_values(counts: "Mapping[str, int]") -> tuple[int | None, ...]:
     """A usage's counts in the order of the columns."""
     return tuple([counts.get(name) for name in USAGE_COLUMNS])

@@ -221,7 +221,12 @@ def _kept(row: Sequence[Any]) -> Kept:
 
 
 def _line_row(statement_id: int, position: int, line: StatementLine) -> tuple[Any, ...]:
-    body: dict[str, object] = {"line": line.number, "kind": line.kind.value, "currency": line.currency, "label": line.label}
+    body: dict[str, object] = {
+        "line": line.number,
+        "kind": line.kind.value,
+        "currency": line.currency,
+        "label": line.label,
+    }
     extra = {
         "project": line.project,
         "requests": line.requests,

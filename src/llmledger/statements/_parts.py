@@ -38,7 +38,8 @@ def refuse_pdf(path: Path) -> None:
             return
     raise InputFileError(
         f"{path.name} is a PDF invoice: it has a total, but no lines to compare",
-        hint=f"Get the lines from\n{WHERE_THE_DATA_IS}\nor compare the total alone: reconcile --provider NAME -p 2026-10 --total 412.33USD --tax 78.34",
+        hint=f"Get the lines from\n{WHERE_THE_DATA_IS}\n"
+        "or compare the total alone: reconcile --provider NAME -p 2026-10 --total 412.33USD --tax 78.34",
     )
 
 
