@@ -13,7 +13,9 @@ import pytest
 from tests.support.proxy import RunningProxy, running_proxy
 from tests.support.upstream import DEADLINE, Answer, HangUp, Received, Upstream, Wait, json_answer, stream_answer
 
+from llmledger.core.request import Billing
 from llmledger.ledger import Manners
+from llmledger.proxy.credentials import MOST_SESSIONS, Credentials
 
 CHAT = "/openai/v1/chat/completions"
 
@@ -143,3 +145,32 @@ def test_a_provider_that_says_nothing_for_too_long_is_given_up(tmp_path: Path, u
         (row,) = proxy.rows()
         go_on.set()
     assert (row["status"], row["error_type"]) == ("failed", "timeout")
+
+
+def test_a_session_that_leaves_its_subscription_is_flagged_at_once(proxy: RunningProxy, upstream: Upstream) -> None:
+    """One warning and one flag, at the first request that costs money; not for sessions that always did."""
+    upstream.answers(json_answer({"type": "message", "content": [], "usage": {"input_tokens": 3, "output_tokens": 2}}))
+    url = proxy.url + "/anthropic/v1/messages"
+    for session, key in (
+        ("s", "sk-ant-oat01-x"),
+        ("t", "sk-ant-api03-x"),
+        ("s", "sk-ant-api03-x"),
+        ("s", "sk-ant-api03-x"),
+    ):
+        httpx.post(url, json={"model": "claude-sonnet-4-5"}, headers={"x-api-key": key, "x-llmledger-session": session})
+
+    rows = proxy.rows(4)
+    assert [row["billing"] for row in rows] == ["subscription", "api", "api", "api"]
+    assert ["switched_to_api_billing" in str(row["flags"]) for row in rows] == [False, False, True, False]
+    assert len(proxy.troubles) == 1 and "session s " in proxy.troubles[0]
+
+
+def test_only_the_latest_sessions_are_remembered() -> None:
+    """Memory stays bounded."""
+    credentials = Credentials()
+    credentials.has_switched("first", Billing.SUBSCRIPTION)
+    for number in range(MOST_SESSIONS):
+        credentials.has_switched(str(number), Billing.API)
+
+    assert not credentials.has_switched("first", Billing.API)
+    assert not credentials.has_switched(None, Billing.API)

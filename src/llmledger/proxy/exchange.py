@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from llmledger.operations import request_headers as header
 from llmledger.operations.record import Ending, Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes, without_echo
+from llmledger.proxy.credentials import SWITCHED, Credentials
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.replies import reply
 from llmledger.proxy.routing import Route
@@ -48,6 +49,7 @@ class World:
     on_disconnect: str = "drain"
     on_finished: Callable[[Finished], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
+    credentials: Credentials = field(default_factory=Credentials)
     draining: int = 0
 
 
@@ -86,6 +88,7 @@ class Metered:
         self._provider_id: str | None = None
         self._has_left = False
         self._is_served = False
+        self._has_switched = False
         self._drain_end: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -117,6 +120,12 @@ class Metered:
     def _opening(self, body: bytes) -> Opening:
         asked = self._asked
         opening, self._facts = open_request(asked.route, asked.headers, asked.query, body, self._world.keeper)
+        session = opening.attribution.session
+        if self._world.credentials.has_switched(session, opening.billing):
+            self._has_switched = True
+            self._world.on_trouble(
+                f"session {session} has changed from a subscription to an API key: from now on it costs money."
+            )
         return with_prefixes(opening, asked.prefixes)
 
     async def _served(self, begun: Begun, body: bytes) -> tuple[Status, str | None]:
@@ -224,6 +233,8 @@ class Metered:
             self._world.draining -= 1
         reading = self._meter.finish() if self._meter is not None else Reading()
         reading, private = without_echo(reading, self._incoming.kept)
+        if self._has_switched:
+            reading = replace(reading, flags=(*reading.flags, SWITCHED))
         if status is Status.COMPLETED and reading.error_type is not None:
             status = Status.FAILED
         ending = Ending(
