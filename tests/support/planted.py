@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from llmledger.core.reconcile import Terms
 from llmledger.core.reconcile_causes import Cause, Grain
-from llmledger.core.reconcile_rows import CORE_METERS, Booked, quantities
+from llmledger.core.reconcile_rows import CORE_METERS, Booked, Skip, never, quantities
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME
 
@@ -153,9 +153,13 @@ class Rows:
     def __init__(self, rows: Sequence[Booked]) -> None:
         self._rows = sorted(rows, key=lambda row: row.started_ms)
 
-    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterable[Booked]:
         """Rows of a range in order of time."""
-        return (row for row in self._rows if since_ms <= row.started_ms < until_ms and row.provider in providers)
+        return (
+            row
+            for row in self._rows
+            if since_ms <= row.started_ms < until_ms and row.provider in providers and not skip(row.ledger, row.row)
+        )
 
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The first row of each id."""

@@ -12,7 +12,7 @@ from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, progress, warn
 from llmledger.core.period import Clock, parse_period
 from llmledger.core.reconcile_cells import Block
-from llmledger.core.reconcile_rows import LedgerSource
+from llmledger.core.reconcile_rows import LedgerSource, Skip, never
 from llmledger.core.window import unix_ms
 from llmledger.errors import InputFileError, LedgerMissing, UsageError
 from llmledger.operations.reconcile import (
@@ -46,7 +46,7 @@ class Wish:
 class NoRows:
     """The source when there is no ledger yet."""
 
-    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> list[Any]:
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> list[Any]:
         """Nothing."""
         return []
 

@@ -44,10 +44,10 @@ class Marks:
         bits[byte] |= 1 << bit
         return True
 
-    def has(self, row: Booked) -> bool:
+    def has(self, ledger: int, row: int) -> bool:
         """Whether a row is marked."""
-        bits, (byte, bit) = self._bits[row.ledger], divmod(row.row, 8)
-        return byte < len(bits) and bool(bits[byte] >> bit & 1)
+        bits = self._bits[ledger]
+        return row >> 3 < len(bits) and bool(bits[row >> 3] >> (row & 7) & 1)
 
 
 @dataclass(slots=True)
@@ -96,14 +96,14 @@ class Requests:
     def finish(self, since_ms: int, until_ms: int, *, late_after_ms: int) -> list[Finding]:
         """Match what is left by likeness, class the rest, and give all findings. The range is the statement's period."""
         near = self._near_index()
-        for row in self.source.rows(since_ms - MARGIN_MS, until_ms + MARGIN_MS, frozenset(self.providers)):
-            if not self.marks.has(row):
-                twin = self._take_near(near, row)
-                if twin is not None:
-                    self.marks.take(row)
-                    self._pair(*twin, row)
-                elif since_ms <= row.started_ms < until_ms:
-                    self._unbilled(row, late_after_ms)
+        wide = since_ms - MARGIN_MS, until_ms + MARGIN_MS
+        for row in self.source.rows(*wide, frozenset(self.providers), self.marks.has):
+            twin = self._take_near(near, row)
+            if twin is not None:
+                self.marks.take(row)
+                self._pair(*twin, row)
+            elif since_ms <= row.started_ms < until_ms:
+                self._unbilled(row, late_after_ms)
         for bucket in near.values():
             for line, usd in bucket:
                 self._unseen(line, usd)
@@ -202,7 +202,11 @@ class Requests:
         twins = self.source.find([row.provider_request_id]) if row.provider_request_id else {}
         twin = twins.get(row.provider_request_id or "")
         cause, words = Cause.MISSING_IN_STATEMENT, "no line has this request's id, or its tokens at this time"
-        if twin is not None and (twin.row, twin.ledger) != (row.row, row.ledger) and self.marks.has(twin):
+        if (
+            twin is not None
+            and (twin.row, twin.ledger) != (row.row, row.ledger)
+            and self.marks.has(twin.ledger, twin.row)
+        ):
             cause, words = Cause.DUPLICATE, "the ledger has this request of the provider twice"
         elif row.is_uncertain:
             cause, words = Cause.INTERRUPTED, "it did not end well, and the provider did not bill it"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from heapq import merge
 from typing import Any
 
-from llmledger.core.reconcile_rows import Booked
+from llmledger.core.reconcile_rows import Booked, Skip, never
 from llmledger.core.usage import COLUMN_UNITS, Quantity
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
@@ -36,9 +36,10 @@ class LedgerRows:
             for connection in self._connections
         )
 
-    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
-        """Every billable request of these providers that started in a range, in order of time."""
-        streams = [self._rows(index, since_ms, until_ms, providers) for index in range(len(self._connections))]
+    def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterator[Booked]:
+        """Every billable request of these providers that started in a range, in order of time, less what to skip."""
+        span = since_ms, until_ms
+        streams = [self._rows(index, span, providers, skip) for index in range(len(self._connections))]
         if len(streams) == 1:
             yield from streams[0]
             return
@@ -56,14 +57,18 @@ class LedgerRows:
         if not provider_request_ids:
             return found
         marks = ", ".join("?" * len(provider_request_ids))
+        tails = [identity[-6:] for identity in provider_request_ids]
         for index, connection in enumerate(self._connections):
-            query = f"{_SELECT} AND x.provider_request_id IN ({marks}) ORDER BY x.id"
-            plain = [_booked(row, index) for row in connection.execute(query, tuple(provider_request_ids))]
+            # The index holds the last six characters alone: they tell ids apart, and it stays small.
+            query = f"""{_SELECT} AND substr(x.provider_request_id, -6) IN ({marks})
+              AND x.provider_request_id IN ({marks}) AND x.provider_request_id IS NOT NULL ORDER BY x.id"""
+            plain = [_booked(row, index) for row in connection.execute(query, (*tails, *provider_request_ids))]
             for booked in self._corrected_by_id(index, plain):
                 found.setdefault(booked.provider_request_id or "", booked)
         return found
 
-    def _rows(self, index: int, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
+    def _rows(self, index: int, span: tuple[int, int], providers: frozenset[str], skip: Skip) -> Iterator[Booked]:
+        since_ms, until_ms = span
         connection = self._connections[index]
         names = sorted(providers)
         ids = [
@@ -74,7 +79,7 @@ class LedgerRows:
         ]
         where = f"AND x.started_ms >= ? AND x.started_ms < ? AND x.model_id IN ({', '.join(ids)})"
         cursor = connection.execute(f"{_SELECT} {where} ORDER BY x.started_ms, x.id", (since_ms, until_ms))
-        rows = (_booked(row, index) for row in cursor)
+        rows = (_booked(row, index) for row in cursor if not skip(index, row[0]))
         if not self._has_corrections[index]:
             yield from rows
             return
@@ -124,10 +129,34 @@ def _booked(row: Sequence[Any], ledger: int) -> Booked:
         quality=row[9],
         cost_nanousd=row[10],
         usage=usage,
-        components=_components(row[11]),
+        components=_Components(row[11]) if row[11] else {},
         attempts=row[13],
         context=json.loads(row[14]) if row[14] else {},
     )
+
+
+class _Components(Mapping[str, tuple[Quantity, int]]):
+    """Stored components, taken apart when somebody looks: most requests match without that."""
+
+    __slots__ = ("_known", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._known: dict[str, tuple[Quantity, int]] | None = None
+
+    def __getitem__(self, code: str) -> tuple[Quantity, int]:
+        return self._parts()[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts())
+
+    def __len__(self) -> int:
+        return len(self._parts())
+
+    def _parts(self) -> dict[str, tuple[Quantity, int]]:
+        if self._known is None:
+            self._known = _components(self._text)
+        return self._known
 
 
 def _rare(text: str) -> dict[str, Quantity]:

@@ -35,6 +35,8 @@ def number(text: str, *, mark: str = ".") -> Decimal:
     if not _NUMBER.match(plain):
         raise ValueError(f"{text[:40]!r} is not a number")
     value = Decimal(plain)
+    if len(plain) <= _LARGEST and "e" not in plain and "E" not in plain:
+        return value
     exponent = value.as_tuple().exponent
     if value and (value.adjusted() > _LARGEST or not isinstance(exponent, int) or exponent < _SMALLEST):
         raise ValueError(f"{text[:40]!r} is beyond what a bill can hold")
@@ -88,6 +90,9 @@ class Row:
 
     def whole(self, column: str) -> int | None:
         """The cell as a whole number, None when empty; `59200.0` is one."""
+        text = self.cells.get(column, "")
+        if text.isascii() and text.isdigit() and len(text) <= _LARGEST:
+            return int(text)
         value = self.decimal(column)
         if value is None:
             return None

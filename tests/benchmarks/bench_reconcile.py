@@ -1,0 +1,139 @@
+"""Reconcile a million statement lines with a million requests: by id, and by day and meter; wall time and memory."""
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks._figure import Figure
+
+from llmledger.ledger import open_ledger
+
+FIRST = datetime(2026, 10, 1, tzinfo=UTC)
+FIRST_MS = int(FIRST.timestamp()) * 1000
+SPAN_MS = 31 * 86_400_000
+_COLUMNS = (
+    "request_id, provider_request_id, started_ms, model_id, attribution_id, trait_id, outcome_id, attempts, cache_hit,"
+    " input_tokens, cache_read_tokens, output_tokens, cost_nanousd, components"
+)
+_GENERATIONS = (
+    "generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_cached,model_permaslug,api_key_name\n"
+)
+_COSTS = "start_time,end_time,amount_value,amount_currency,quantity,quantity_unit,line_item,api_key_id,project_id\n"
+
+
+def measure(scratch: Path, smoke: bool) -> Iterator[Figure]:
+    """By id, then by day and meter; each beside the time that reading the same file as CSV takes."""
+    count = 2_000 if smoke else 1_000_000
+    ledger = scratch / "ledger.db"
+    _make(ledger, count)
+    for name, write in (("by id", _write_generations), ("by day and meter", _write_costs)):
+        path = scratch / f"{name.replace(' ', '_')}.csv"
+        write(path, count)
+        bare = _bare(path)
+        wall, memory = _reconciled(path, ledger)
+        yield Figure(f"{count:,} lines {name}", wall, "s", bare, "reading the CSV", "30 s")
+        yield Figure(f"{count:,} lines {name}, memory", memory, "MB", budget="400 MB")
+
+
+def _row(number: int) -> tuple[int, int, int, int]:
+    at = FIRST_MS + number * SPAN_MS // 1_000_001
+    return at, 1_000 + number % 977, number % 500, 50 + number % 89
+
+
+def _make(path: Path, count: int) -> None:
+    open_ledger(path, now=lambda: FIRST).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.executemany("INSERT INTO models VALUES (?, ?, 'demo/model')", [(1, "openrouter"), (2, "openai")])
+    connection.execute("INSERT INTO attributions (id, digest) VALUES (1, zeroblob(16))")
+    connection.execute(
+        "INSERT INTO traits VALUES (1, 'proxy', 'openai_chat', '/v1', 'completed', 'api', 'computed', 'exact')"
+    )
+    connection.execute("INSERT INTO outcomes (id, digest, http_status) VALUES (1, zeroblob(16), 200)")
+    marks = ", ".join("?" for _ in _COLUMNS.split(","))
+    for model in (1, 2):
+        rows = (_stored(number, model) for number in range(count))
+        connection.executemany(f"INSERT INTO requests ({_COLUMNS}) VALUES ({marks})", rows)
+        connection.commit()
+    connection.close()
+
+
+def _stored(number: int, model: int) -> tuple[object, ...]:
+    at, prompt, cached, output = _row(number)
+    parts = {
+        "i": [prompt - cached, (prompt - cached) * 250],
+        "cr": [cached, cached * 25],
+        "o": [output, output * 2_000],
+    }
+    cost = sum(nano for _, nano in parts.values())
+    identity = (number + model * 10**9).to_bytes(16, "big")
+    text = json.dumps(parts, separators=(",", ":"))
+    return identity, f"gen-{model}-abcdefgh-{number:09d}", at, model, 1, 1, 1, 1, 0, prompt, cached, output, cost, text
+
+
+def _write_generations(path: Path, count: int) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(_GENERATIONS)
+        for number in range(count):
+            at, prompt, cached, output = _row(number)
+            cost = (prompt - cached) * 250 + cached * 25 + output * 2_000
+            moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+            amount = f"{cost / 10**9:.9f}"
+            stream.write(
+                f"gen-1-abcdefgh-{number:09d},{moment},{amount},{prompt},{output},{cached},demo/model,laptop\n"
+            )
+
+
+def _write_costs(path: Path, count: int) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(_COSTS)
+        for number in range(count // 3):
+            at, prompt, cached, output = _row(number)
+            day = at // 86_400_000 * 86_400
+            for kind, quantity, price in (
+                ("input", prompt - cached, 250),
+                ("cached input", cached, 25),
+                ("output", output, 2_000),
+            ):
+                amount = f"{quantity * price / 10**9:.9f}"
+                stream.write(
+                    f'{day},{day + 86400},{amount},usd,{quantity},tokens,"demo/model, {kind}",key_a,proj_{number % 50}\n'
+                )
+
+
+def _bare(path: Path) -> float:
+    began = time.perf_counter()
+    with path.open(newline="", encoding="utf-8") as stream:
+        for _ in csv.reader(stream):
+            pass
+    return time.perf_counter() - began
+
+
+def _reconciled(path: Path, ledger: Path) -> tuple[float, float]:
+    command = [
+        sys.executable,
+        "-m",
+        "llmledger",
+        "reconcile",
+        str(path),
+        "--ledger",
+        str(ledger),
+        "--tolerance",
+        "100%",
+    ]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env={**os.environ, "LLMLEDGER_HOME": str(ledger.parent)}
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"reconcile ended with {process.returncode}")
+    return time.perf_counter() - began, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
