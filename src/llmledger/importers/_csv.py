@@ -42,4 +42,5 @@ def header_of(head: bytes) -> frozenset[str]:
     line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
     if b"\0" in line or len(line) > 8192:
         return frozenset()
+    csv.field_size_limit(_LONGEST_FIELD)
     return frozenset(name.strip() for name in next(csv.reader([line.decode("utf-8", "replace")]), []))

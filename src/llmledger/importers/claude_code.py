@@ -6,6 +6,7 @@ and forked sessions and sub-agents repeat the same ids (ccusage#1762). The log's
 the stream's start (claude-code#22671), so no row from here is called exact.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,11 +98,11 @@ def _request(
     started_at = moment(entry.get("timestamp"))
     if started_at is None:
         return Problem(at, "no timestamp")
-    message_id, session = text(message.get("id")), text(entry.get("sessionId"))
+    message_id, session = text(message.get("id")), _shared(entry.get("sessionId"))
     key = message_id or _key_without_id(entry, session)
     if key is None:
         return Problem(at, "neither a message id nor a uuid")
-    model = text(message.get("model")) or ""
+    model = _shared(message.get("model")) or ""
     counts, flags = _counts(usage)
     parts = _parts(usage.get("iterations"), model)
     if parts:
@@ -117,8 +118,8 @@ def _request(
         counts=counts,
         quality=UsageQuality.ESTIMATED if stop_reason else UsageQuality.PARTIAL,
         session=session,
-        folder=text(entry.get("cwd")),
-        branch=text(entry.get("gitBranch")),
+        folder=_shared(entry.get("cwd")),
+        branch=_shared(entry.get("gitBranch")),
         provider_request_id=message_id,
         finish_reason=stop_reason,
         price_context=_context(usage),
@@ -127,6 +128,11 @@ def _request(
         app="claude-code",
         is_copy=bool(entry.get("isSidechain")),
     )
+
+
+def _shared(value: object) -> str | None:
+    """Text that thousands of lines repeat, kept in memory once."""
+    return sys.intern(value) if isinstance(value, str) and value else None
 
 
 def _key_without_id(entry: dict[str, Any], session: str | None) -> str | None:

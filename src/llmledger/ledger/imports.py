@@ -20,7 +20,7 @@ from llmledger.ledger.rows import ms_of, time_of
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
-CACHE_KIB = 40_000
+CACHE_KIB = 24_000
 """Keys of an import fall all over their indexes: pages that stay in memory are not written twice."""
 
 

@@ -27,7 +27,7 @@ from llmledger.operations._import_files import (
 )
 from llmledger.operations._import_rows import PriceBook, Rows, merged
 
-BATCH = 8_000
+BATCH = 5_000
 """Records of one transaction: enough that commits cost little, few enough that no other writer waits long."""
 
 
