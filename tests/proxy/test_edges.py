@@ -174,3 +174,12 @@ def test_only_the_latest_sessions_are_remembered() -> None:
 
     assert not credentials.has_switched("first", Billing.API)
     assert not credentials.has_switched(None, Billing.API)
+
+
+def test_headers_that_never_end_close_the_connection(proxy: RunningProxy, upstream: Upstream) -> None:
+    """Memory stays bounded; the proxy goes on serving others."""
+    with socket.create_connection(place(proxy), timeout=DEADLINE) as connection:
+        connection.sendall(b"POST /openai/v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nx-flood: ")
+        with pytest.raises(OSError):
+            connection.sendall(b"x" * 100_000_000)
+    assert httpx.get(proxy.url + "/healthz").status_code == 200
