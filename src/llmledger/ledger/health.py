@@ -15,6 +15,7 @@ from pathlib import Path
 from llmledger.ledger.connection import storage_errors
 from llmledger.ledger.owners import is_alive, owners_folder
 from llmledger.ledger.reader import Reader
+from llmledger.ledger.rollups_check import broken_rollups
 from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
 
 _SAFE_WITH_OTHERS = (3, 51, 3)
@@ -74,6 +75,11 @@ def verify(path: Path) -> Iterator[Finding]:
                 yield Finding(Level.PROBLEM, f"{promise}: {broken[0]:,} do not, first {broken[1]}", todo)
             else:
                 yield Finding(Level.FINE, promise)
+        wrong = list(broken_rollups(reader.connection))
+        for sentence in wrong:
+            yield Finding(Level.PROBLEM, sentence, "Restore a backup; reports of old days may be wrong.")
+        if not wrong:
+            yield Finding(Level.FINE, "roll-ups are the sums of their rows, and of what was pruned, at every grain")
 
 
 def _privacy(path: Path) -> Iterator[Finding]:
