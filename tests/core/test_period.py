@@ -118,6 +118,12 @@ def test_what_cannot_be_meant_is_refused_in_one_line(text: str, says: str) -> No
         parse_period(text, UTC_CLOCK)
 
 
+def test_a_day_that_began_before_the_calendar_is_out_of_range() -> None:
+    """The first of January of the year 1 began in Berlin when UTC had no year yet."""
+    with pytest.raises(UsageError, match="out of range"):
+        parse_period("0001-01-01", BERLIN)
+
+
 def test_a_refusal_says_what_to_write() -> None:
     """The hint names the number of days, the near word, or the whole grammar."""
     with pytest.raises(UsageError) as refused:

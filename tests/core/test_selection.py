@@ -83,6 +83,7 @@ def test_a_key_is_selected_by_the_end_of_its_fingerprint() -> None:
     assert not Selection(key=("",)).takes_attribution("key", "ab12…4f2a")
     assert Selection(key=("",)).takes_attribution("key", None)
     assert Selection().takes_attribution("user", "ada")
+    assert not Selection(user=("bob",)).takes_attribution("user", "ada")
 
 
 def test_only_sessions_branches_and_tags_need_rows() -> None:
