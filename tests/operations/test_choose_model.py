@@ -72,11 +72,12 @@ def test_without_any_model_the_ways_on_are_listed(book: PriceBook) -> None:
         ("./models/tiny.gguf", "local", "./models/tiny.gguf"),
         ("local/tiny.gguf", "local", "tiny.gguf"),
         ("gpt-5-mini", "openai", "gpt-5-mini"),
+        ("deepseek-chat", "deepseek", "deepseek-chat"),
         (" openai/gpt-5 ", "openai", "gpt-5"),
     ],
 )
 def test_a_name_means_a_provider_and_a_model(book: PriceBook, text: str, provider: str, model: str) -> None:
-    """A bare name counts when one provider that can be reached has exactly this model."""
+    """A bare name counts when one of the best known providers has exactly this model."""
     assert read_name(text, book) == ModelName(provider, model)
 
 

@@ -39,10 +39,10 @@ def overview(context: typer.Context, json: JsonOption = False) -> None:
         out(envelope("llmledger.models/1", {"rows": [_offer_object(offer) for offer in offers]}))
         return
     rows = [
-        [offer.provider, f"{len(offer.models):,}", offer.state.value, offer.reason, offer.next_step or ""]
-        for offer in offers
+        [offer.provider, f"{len(offer.models):,}", offer.state.value, offer.reason, _step(offer)] for offer in offers
     ]
     out(table(COLUMNS, rows))
+    note("A key: set its variable, or store it with llmledger config set-key PROVIDER", style_name="dim")
     note("The models of one: llmledger models list --provider NAME", style_name="dim")
 
 
@@ -131,6 +131,12 @@ def _offers() -> "tuple[Offer, ...]":
         can_run_local=is_available(),
     )
     return list_models(book, here)
+
+
+def _step(offer: "Offer") -> str:
+    """What to do, where the reason does not say it already: the variable of a missing key does."""
+    step = offer.next_step or ""
+    return "" if step.startswith("llmledger config set-key") else step.removeprefix("llmledger ")
 
 
 def _offer_object(offer: "Offer") -> dict[str, object]:

@@ -85,8 +85,7 @@ def read_name(text: str, book: PriceBook) -> ModelName:
         return ModelName(EMBEDDED, text)
     bare = text.strip()
     owners = [name for name in _by_reach(book) if bare in book.models(name)]
-    reached = [name for name in owners if _is_reached(book, name)]
-    owners = reached or owners
+    owners = [name for name in owners if _rank(book, name) == _rank(book, owners[0])]
     if len(owners) == 1:
         return ModelName(owners[0], bare)
     if owners:
@@ -96,13 +95,15 @@ def read_name(text: str, book: PriceBook) -> ModelName:
 
 
 def _by_reach(book: PriceBook) -> list[str]:
-    """The providers, those first whose address is known."""
-    return sorted(book.provider_names(), key=lambda name: not _is_reached(book, name))
+    """The providers, those first whose address and price pages are known, then those with an address."""
+    return sorted(book.provider_names(), key=lambda name: _rank(book, name))
 
 
-def _is_reached(book: PriceBook, name: str) -> bool:
+def _rank(book: PriceBook, name: str) -> int:
     provider = book.provider(name)
-    return provider is not None and provider.base_url is not None
+    if provider is None or provider.base_url is None:
+        return 2
+    return 0 if provider.sources or provider.local else 1
 
 
 def _nearest(text: str, book: PriceBook) -> str:
