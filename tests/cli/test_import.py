@@ -207,7 +207,7 @@ def test_watching_follows_what_is_appended_until_ctrl_c(home: Path, log: Path, l
         stream.write(line(3, output=50, minute=2))
     _until(lambda: _count(ledger_path) == 3)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
 
     assert process.returncode == 0
     assert "claude_code: 1 new" in errors
