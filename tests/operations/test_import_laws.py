@@ -27,7 +27,7 @@ def snapshots(message: int) -> list[str]:
 ANSWERS = [text for message in range(6) for text in snapshots(message)]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     order=st.permutations(range(len(ANSWERS))),
     cuts=st.lists(st.integers(0, len(ANSWERS)), max_size=5),
@@ -54,7 +54,7 @@ def test_any_split_order_and_repetition_gives_the_same_ledger(
     assert rows(folder / "plain.db", _CONTENT) == rows(folder / "split.db", _CONTENT)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(lengths=st.lists(st.integers(1, 4_000), max_size=6))
 def test_a_log_that_grows_by_any_bytes_gives_the_same_ledger(
     lengths: list[int], tmp_path_factory: pytest.TempPathFactory
