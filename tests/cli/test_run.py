@@ -52,7 +52,7 @@ def test_the_request_is_what_the_provider_expects(ask: Ask, upstream: Upstream) 
 
 
 def test_streamed_and_unstreamed_answers_make_the_same_row(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:
-    """NA#6144: cached tokens must not vanish when streamed."""
+    """Cached tokens must not vanish when streamed (QuantumNous/new-api#6144)."""
     upstream.answers(streamed("Hello!"), whole("Hello!"))
 
     ask("hi")

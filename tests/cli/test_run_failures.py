@@ -49,7 +49,7 @@ def test_no_key_ends_with_4_and_says_how_to_give_one(run_cli: RunCli, ledger_pat
 
 
 def test_a_rate_limit_is_waited_out_as_one_request(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:
-    """LL#37365 and the like: two attempts, one row."""
+    """Two attempts, one row (litellm#37365)."""
     upstream.answers(json_answer({"error": {"message": "slow down"}}, 429, retry_after_ms="1"), streamed("ok"))
 
     result = ask("hi")
@@ -106,7 +106,7 @@ def test_a_stream_that_ends_too_early_has_failed(ask: Ask, upstream: Upstream, l
 
 
 def test_an_error_after_200_has_failed(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:
-    """Known failure B 19: an error in the stream is no answer."""
+    """An error in the stream is no answer (maximhq/bifrost#4575)."""
     error = {"error": {"message": "The server is overloaded", "type": "server_error"}}
     upstream.answers(stream_answer([chunk("Hel"), b"data: " + json.dumps(error).encode() + b"\n\n"]))
 
