@@ -1,90 +1,15 @@
 """Single differences, worked by hand: what is claimed with which evidence, and what is not."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from tests.support.planted import FIRST, FIRST_MS, PRICES, PROVIDER, TERMS, Rows, priced
+from tests.support.planted import FIRST, FIRST_MS, priced
+from tests.support.reconcile_cases import DAY, HOUR_MS, a_line, a_row, both, classes, found, only
 
-from llmledger.core.reconcile import Comparison, compare
-from llmledger.core.reconcile_causes import Cause, Finding, Grain, told_apart
-from llmledger.core.reconcile_rows import Booked
-from llmledger.core.statement import Format, LineKind, StatementLine
-
-DAY = timedelta(days=1)
-HOUR_MS = 3_600_000
-
-
-def a_row(number: int = 1, *, hours: float = 12, usage: Mapping[str, int] | None = None, **changes: Any) -> Booked:
-    """A request to `large` of 1,000 in and 100 out: 0.003 + 0.0015 = $0.0045, or the usage given."""
-    told = {"input_tokens": 1_000, "output_tokens": 100} if usage is None else dict(usage)
-    row = Booked(
-        row=number,
-        ledger=0,
-        request_id=number.to_bytes(16, "big"),
-        provider_request_id=f"resp-{number}",
-        started_ms=FIRST_MS + round(hours * HOUR_MS),
-        provider=PROVIDER,
-        model="large",
-        served_model=None,
-        key=None,
-        status="completed",
-        quality="exact",
-        cost_nanousd=None,
-        usage=told,
-        components={},
-    )
-    return replace(priced(row), **changes)
-
-
-def a_line(
-    meter: str | None = None, quantity: int | None = None, amount: str | None = None, **changes: Any
-) -> StatementLine:
-    """A line about the first day and `large`; with a quantity and no amount it costs what our table says."""
-    told = {} if quantity is None or meter is None else {meter: quantity}
-    price = None if quantity is None or meter is None else PRICES[meter] * quantity
-    values: dict[str, Any] = {
-        "number": 2,
-        "since": FIRST,
-        "until": FIRST + DAY,
-        "provider": PROVIDER,
-        "model": "large",
-        "meter": meter,
-        "quantities": told,
-        "amount": price if amount is None else Decimal(amount),
-    }
-    return StatementLine(**(values | changes))
-
-
-def both(input_tokens: int = 1_000, output_tokens: int = 100, **changes: Any) -> list[StatementLine]:
-    """A line for each meter."""
-    return [a_line("input_tokens", input_tokens, **changes), a_line("output_tokens", output_tokens, **changes)]
-
-
-def found(lines: Sequence[StatementLine], rows: Sequence[Booked], **terms: Any) -> Comparison:
-    """Compare within the first three days, amounts taken as USD."""
-    ours = replace(TERMS, **({"period": (FIRST_MS, FIRST_MS + 72 * HOUR_MS)} | terms))
-    comparison = compare(((line, line.amount) for line in lines), Rows(rows), ours)
-    assert comparison.difference == sum((one.amount for one in comparison.findings), Decimal(0))
-    return comparison
-
-
-def classes(comparison: Comparison) -> dict[str, Decimal]:
-    """Amounts by class, without what matched."""
-    sums: dict[str, Decimal] = {}
-    for one in comparison.findings:
-        if one.causes != (Cause.MATCHED,):
-            sums[one.class_name] = sums.get(one.class_name, Decimal(0)) + one.amount
-    return sums
-
-
-def only(comparison: Comparison) -> Finding:
-    """The one finding that is not matched."""
-    [one] = [one for one in comparison.findings if one.causes != (Cause.MATCHED,)]
-    return one
+from llmledger.core.reconcile_causes import Cause, Grain, told_apart
+from llmledger.core.statement import LineKind
 
 
 def test_a_price_is_implied_from_the_bill_and_expected_from_the_ledger() -> None:
@@ -263,7 +188,7 @@ def test_only_lines_of_the_period_count() -> None:
     """A line of the next month and a row outside are left out."""
     late = [replace(line, since=FIRST + 40 * DAY, until=FIRST + 41 * DAY) for line in both()]
 
-    assert classes(found([*both(), *late], [a_row(), a_row(2, hours=999)])) == {}
+    assert classes(found([*both(), *late], [a_row(), a_row(2, hours=80), a_row(3, hours=-2)])) == {}
 
 
 def test_a_statement_of_taxes_alone_has_no_usage_to_compare() -> None:
@@ -312,82 +237,6 @@ def test_tokens_of_another_key_are_taken_with_their_meter() -> None:
     assert classes(found(lines, [a_row()])) == {"other key or host": Decimal("0.03")}
 
 
-def by_request(identity: int = 1, amount: str | None = "0.0045", **changes: Any) -> StatementLine:
-    """A line about one request."""
-    at = datetime.fromtimestamp((FIRST_MS + 12 * HOUR_MS) / 1000, UTC)
-    told = {"input_tokens": 1_000, "output_tokens": 100}
-    values: dict[str, Any] = {
-        "since": at,
-        "until": at,
-        "quantities": told,
-        "requests": 1,
-        "request_id": f"resp-{identity}",
-    }
-    return replace(a_line(amount="0"), **(values | {"amount": None if amount is None else Decimal(amount)} | changes))
-
-
-def test_a_request_whose_id_differs_is_found_by_its_tokens_and_time() -> None:
-    """Within two seconds, each row once: the second line finds none."""
-    lines = [by_request(91), by_request(92)]
-    comparison = found(lines, [a_row(1)])
-
-    assert list(classes(comparison)) == ["ambiguous (missing in ledger or other key or host)"]
-    assert comparison.ledger_requests == 1
-    assert classes(found([by_request(91)], [a_row(1, hours=12.01)])) != {}
-
-
-def test_two_lines_with_one_id_use_the_row_once() -> None:
-    """The second is missing in the ledger."""
-    assert len(classes(found([by_request(1), by_request(1)], [a_row(1)]))) == 1
-
-
-def test_a_request_that_was_not_billed_is_told_by_why() -> None:
-    """Broken off, among the newest days, or simply not there; one that cost nothing is no difference."""
-    lines = [by_request(1)]
-    terms = {"period": (FIRST_MS, FIRST_MS + 72 * HOUR_MS), "format": Format(provider=PROVIDER, late_days=1)}
-
-    assert list(classes(found(lines, [a_row(1), a_row(2, hours=20, status="cancelled")], **terms))) == [
-        "interrupted or estimated"
-    ]
-    assert "may not be complete" in only(found(lines, [a_row(1), a_row(2, hours=60)], **terms)).evidence
-    assert "may not be complete" not in only(found(lines, [a_row(1), a_row(2, hours=20)], **terms)).evidence
-    free = a_row(2, hours=20, cost_nanousd=0, components={})
-    assert classes(found(lines, [a_row(1), free], **terms)) == {}
-    nameless = a_row(2, hours=20, provider_request_id=None, request_id=None)
-    assert list(classes(found(lines, [a_row(1), nameless], **terms))) == ["missing in statement"]
-
-
-def test_rows_rounded_by_the_statement_are_rounding() -> None:
-    """$0.0045 printed as $0.00 in whole cents."""
-    comparison = found(
-        [by_request(1, "0.00")], [a_row(1)], format=Format(provider=PROVIDER, rounded_to=Decimal("0.01"))
-    )
-
-    assert classes(comparison) == {"rounding": Decimal("-0.0045")}
-
-
-def test_requests_without_money_are_compared_in_tokens() -> None:
-    """Equal tokens match; others are a finding of $0; one that is missing is too."""
-    more = {"input_tokens": 1_300, "output_tokens": 100}
-    lines = [by_request(1, None), by_request(2, None, quantities=more), by_request(9, None, quantities=more)]
-    comparison = found(lines, [a_row(1), a_row(2, hours=13), a_row(3, hours=14)])
-
-    assert not comparison.has_money
-    assert classes(comparison) == {
-        "missing in ledger": Decimal(0),
-        "ambiguous (missing in ledger or other key or host)": Decimal(0),
-        "missing in statement": Decimal(0),
-    }
-
-
-def test_many_findings_keep_a_sample_of_their_lines() -> None:
-    """Twenty lost requests of a day are one finding with eight line numbers."""
-    lines = [by_request(100 + number, number=number + 2) for number in range(20)]
-    one = only(found(lines, []))
-
-    assert (one.requests, one.line_count, len(one.lines)) == (20, 20, 8)
-
-
 @pytest.mark.parametrize("grain", list(Grain))
 @pytest.mark.parametrize("cause", list(Cause))
 def test_a_cause_is_always_among_those_that_it_is_told_apart_from(grain: Grain, cause: Cause) -> None:
@@ -396,19 +245,86 @@ def test_a_cause_is_always_among_those_that_it_is_told_apart_from(grain: Grain, 
     assert told_apart(grain, cause, list(Cause)) == (cause,)
 
 
-def test_hundreds_of_requests_are_matched_in_chunks() -> None:
-    """More than one chunk of ids, in any order; rows of another provider with the same id are not taken."""
-    lines = [by_request(number, number=number + 2) for number in range(1, 1_201)]
-    rows = [a_row(number) for number in range(1, 1_201)]
-    foreign = [replace(row, provider="elsewhere") for row in rows[:1]]
+def test_a_request_of_a_day_before_the_first_line_is_missing_in_the_statement() -> None:
+    """The period begins a day before the statement's first line."""
+    comparison = found(both(since=FIRST + DAY, until=FIRST + 2 * DAY), [a_row(1, hours=3), a_row(2, hours=30)])
 
-    assert classes(found(lines[::-1], rows)) == {}
-    assert len(classes(found(lines[:1], foreign))) == 1
+    assert classes(comparison) == {"missing in statement": Decimal("-0.0045")}
 
 
-def test_a_request_of_the_day_before_is_matched_and_not_counted_twice() -> None:
-    """The provider's clock is a little behind ours: the row is outside the day, the line inside."""
-    at = FIRST + timedelta(seconds=1)
-    near = a_row(1, hours=-0.0001)
+def test_a_line_of_requests_alone_tells_no_tokens_and_no_money() -> None:
+    """A count of requests without a meter, a model or an amount changes nothing."""
+    counted = a_line(model="", requests=1)
 
-    assert classes(found([by_request(91, since=at, until=at)], [near])) == {}
+    assert classes(found([*both(), counted], [a_row()])) == {}
+
+
+def test_months_with_keys_tiers_and_discounts_become_one_period() -> None:
+    """Whatever a line tells beside its amounts is kept when periods are joined."""
+    month = {"until": FIRST + 30 * DAY, "key": "k", "context": {"unheard": "of"}, "list_amount": Decimal("0.003")}
+    lines = [a_line("input_tokens", 1_000, "0.0027", **month), a_line("output_tokens", 100, until=FIRST + 30 * DAY)]
+
+    assert "credits, tax, discount" in classes(found(lines, [a_row()], period=None))
+
+
+def test_a_split_of_a_meter_without_a_price_is_no_claim() -> None:
+    """Searches of storage and tokens of a model that nobody prices: unexplained, or what the tokens show."""
+    lines = [
+        a_line("input_tokens", 500, "1", model="unheard-of"),
+        a_line("cache_read_tokens", 500, "1", model="unheard-of"),
+    ]
+    row = a_row(model="unheard-of", cost_nanousd=None, components={})
+
+    assert len(classes(found(lines, [row]))) == 1
+
+
+def test_money_for_a_meter_that_has_no_tokens_is_no_price() -> None:
+    """Both sides agree in tokens; $1 more stands under a meter without any."""
+    lines = [*both(), a_line("cache_read_tokens", amount="1")]
+
+    assert classes(found(lines, [a_row()])) == {"unexplained": Decimal(1)}
+
+
+def test_money_that_moves_between_meters_at_no_price_of_theirs_is_no_split() -> None:
+    """$0.001 less for input and $0.0005 more for cache reads are no tokens that moved."""
+    row = a_row(usage={"input_tokens": 2_000, "cache_read_tokens": 1_000, "output_tokens": 100})
+    lines = [
+        a_line("input_tokens", amount="0.002"),
+        a_line("cache_read_tokens", amount="0.0008"),
+        a_line("output_tokens", amount="0.0015"),
+    ]
+
+    assert classes(found(lines, [row])) == {"unexplained": Decimal("-0.0005")}
+
+
+def test_reasoning_of_a_model_without_a_price_is_no_claim() -> None:
+    """There is nothing to predict its amount from; the tokens alone show it."""
+    row = a_row(
+        model="unheard-of", components={}, usage={"input_tokens": 10, "output_tokens": 50, "reasoning_tokens": 20}
+    )
+    lines = [a_line("input_tokens", 10, "1", model="unheard-of"), a_line("output_tokens", 70, "2", model="unheard-of")]
+
+    assert list(classes(found(lines, [replace(row, cost_nanousd=None)]))) == ["unexplained"]
+
+
+def test_tools_in_one_amount_without_a_price_are_tool_fees_all_the_same() -> None:
+    """Sessions that our table has no price for take what is left of the amount."""
+    day = a_line(quantities={"input_tokens": 1_000, "output_tokens": 100, "code_sessions": 2}, amount="0.0645")
+
+    assert classes(found([day], [a_row()])) == {"tool fees": Decimal("0.06")}
+
+
+def test_large_prompts_of_a_model_without_a_price_are_no_claim() -> None:
+    """The long price is unknown, so nothing is said of it; equal tokens at another amount are a price."""
+    row = a_row(model="unheard-of", usage={"input_tokens": 300_000})
+    lines = [a_line("input_tokens", 300_000, "3", model="unheard-of")]
+
+    assert list(classes(found(lines, [replace(row, cost_nanousd=None, components={})]))) == ["price differs"]
+
+
+def test_prompts_above_every_threshold_are_tried_at_each() -> None:
+    """600,000 tokens at $6 instead of $3 per million are $1.80 more."""
+    row = a_row(usage={"input_tokens": 600_000, "output_tokens": 100})
+    lines = [a_line("input_tokens", 600_000, "3.6"), a_line("output_tokens", 100, "0.003")]
+
+    assert classes(found(lines, [row])) == {"context tier": Decimal("1.8015")}

@@ -81,6 +81,14 @@ def test_a_cut_gzip_is_a_clear_error(tmp_path: Path) -> None:
             read_file(cut)
 
 
+def test_a_gzip_with_a_wrong_checksum_is_a_clear_error(tmp_path: Path) -> None:
+    """Its end tells that something in it changed."""
+    path = gzipped(tmp_path / "a.csv.gz", OPENAI + "1790726400,1790812800,0.5,usd,\n" * 20_000)
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(InputFileError):
+        read_file(path)
+
+
 def test_a_damaged_zip_is_a_clear_error(tmp_path: Path) -> None:
     """A ZIP in name only, and one whose member is damaged."""
     broken = tmp_path / "b.zip"

@@ -376,7 +376,6 @@ def _a_line(kind: LineKind, amount: Decimal, label: str) -> StatementLine:
     )
 
 
-LOST = frozenset({Cause.MISSING_IN_LEDGER})
 PLANTS: Mapping[Plant, tuple[Cause, frozenset[Grain]]] = {
     day_boundary: (Cause.DAY_BOUNDARY, frozenset({Grain.METER, Grain.MONEY, Grain.DAY})),
     late_export: (Cause.MISSING_IN_STATEMENT, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),

@@ -235,8 +235,6 @@ def _prices(comparison: Comparison, statement: str, today: date) -> Iterator[Adv
 def _rounded(value: Decimal) -> Decimal:
     """Twelve significant digits are more than a price has; trailing zeros go."""
     with localcontext(EXACT):
-        if not value:
-            return ZERO
         return value.quantize(Decimal(1).scaleb(value.adjusted() - 11)).normalize() + 0
 
 

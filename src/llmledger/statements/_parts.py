@@ -1,5 +1,6 @@
 """From a path to its readable parts: plain, gzip and ZIP; byte order marks; and what to say about a PDF."""
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -106,12 +107,10 @@ def _head(name: str, text: str) -> Head:
 def _first_rows(text: str) -> tuple[tuple[str, ...], ...]:
     table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     found: list[tuple[str, ...]] = []
-    try:
+    with contextlib.suppress(csv.Error):
         for cells in table:
             if any(cells):
                 found.append(tuple(cell.strip().casefold() for cell in cells))
             if len(found) == _HEAD_ROWS:
                 break
-    except csv.Error:
-        pass
     return tuple(found)
