@@ -148,3 +148,19 @@ def test_the_answer_keeps_its_headers() -> None:
 def test_of_a_repeated_header_the_first_counts() -> None:
     """Nobody can smuggle a second value in."""
     assert header.lowered([(b"A", b"1"), (b"a", b"2")]) == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "forwarded"),
+    [
+        ("gzip, deflate", "gzip, deflate"),
+        ("gzip;q=1.0, compress", "gzip;q=1.0"),
+        ("compress", "identity"),
+        ("*", "identity"),
+    ],
+)
+def test_an_answer_is_only_asked_for_in_encodings_that_can_be_metered(accepted: str, forwarded: str) -> None:
+    """Otherwise a client that accepts everything would make its own usage unreadable."""
+    assert header.forwarded([(b"accept-encoding", accepted.encode())], identity=False) == [
+        ("accept-encoding", forwarded)
+    ]

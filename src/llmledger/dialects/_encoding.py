@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
@@ -11,6 +12,9 @@ from llmledger.dialects._contract import Meter, Reading
 from llmledger.dialects._values import Flags
 
 Decoder: TypeAlias = Callable[[bytes], list[bytes]]
+
+LIBRARIES = {"br": "brotli", "zstd": "zstandard"}
+"""Encodings that need a package of their own."""
 
 _STEP = 1024 * 1024
 """Bytes decoded at a time, so that a bomb does not fill the memory."""
@@ -63,12 +67,19 @@ def decoded(meter: Meter, encoding: str | None) -> Meter:
     return meter if name in {"", "identity"} else DecodedMeter(meter, name)
 
 
+@cache
+def can_decode(encoding: str) -> bool:
+    """Whether a body in an encoding can be metered here."""
+    if encoding in LIBRARIES:
+        return find_spec(LIBRARIES[encoding]) is not None
+    return encoding in {"gzip", "x-gzip", "deflate", "identity"}
+
+
 def _decoder(encoding: str) -> Decoder | None:
     if encoding in {"gzip", "x-gzip", "deflate"}:
         return _Inflate()
-    library = {"br": "brotli", "zstd": "zstandard"}.get(encoding)
-    if library is not None and find_spec(library) is not None:
-        return _foreign(import_module(library))
+    if encoding in LIBRARIES and can_decode(encoding):
+        return _foreign(import_module(LIBRARIES[encoding]))
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from llmledger.core.request import Attribution, Billing
+from llmledger.dialects import can_decode
 from llmledger.dialects._contract import RequestFacts
 
 Raw: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -104,13 +105,21 @@ def forwarded(raw: Raw, *, identity: bool) -> list[tuple[str, str]]:
         is_ours = low.startswith(ENDS_HERE) or low in HOP_BY_HOP or low == "content-length"
         if is_ours or (identity and low == "accept-encoding"):
             continue
-        kept.append((plain, value.decode("latin-1")))
+        text = value.decode("latin-1")
+        kept.append((plain, readable_encodings(text) if low == "accept-encoding" else text))
     return [*kept, ("Accept-Encoding", "identity")] if identity else kept
 
 
 def length_of(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """The length that the client told, for a body that is passed on as it arrives."""
     return [("Content-Length", headers["content-length"])] if "content-length" in headers else []
+
+
+def readable_encodings(accepted: str) -> str:
+    """What of the encodings that a client accepts can be metered too; an answer in another would be read by nobody."""
+    words = [word.strip() for word in accepted.split(",")]
+    kept = [word for word in words if can_decode(word.partition(";")[0].strip().casefold())]
+    return accepted if len(kept) == len(words) else ", ".join(kept) or "identity"
 
 
 def answered(raw: Raw, request_id: str | None, *, is_changed: bool) -> list[tuple[bytes, bytes]]:
