@@ -29,6 +29,13 @@ def test_an_empty_home_is_no_problem(run_cli: RunCli, home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+def test_it_fits_a_narrow_terminal(run_cli: RunCli) -> None:
+    """Lines are broken between words."""
+    text = run_cli("doctor", env={"COLUMNS": "60", "OPENAI_API_KEY": "a"}).stdout
+
+    assert [line for line in text.splitlines() if len(line) > 60] == []
+
+
 def test_keys_are_told_by_name_only(run_cli: RunCli) -> None:
     """Where each was found, never what it is."""
     result = run_cli("doctor", env={"OPENAI_API_KEY": "sk-very-secret"})
@@ -42,7 +49,7 @@ def test_a_keys_file_that_others_can_read_is_a_problem(run_cli: RunCli, home: Pa
     run_cli("config", "set-key", "openai", input="sk-1")
     path = home / ".config" / "llmledger" / "keys.toml"
     path.chmod(0o644)
-    result = run_cli("doctor")
+    result = run_cli("doctor", env={"COLUMNS": "200"})
 
     assert result.exit_code == 1
     assert f"!!  keys      {path} can be read by others\n              chmod 600 {path}\n" in result.stdout

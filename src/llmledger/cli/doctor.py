@@ -2,11 +2,12 @@
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
-from llmledger.cli._render import envelope, out, paint
+from llmledger.cli._render import envelope, out, paint, width
 from llmledger.errors import AnswerIsNo
 
 SUMMARY = "Check the ledger, prices, keys and local models, and say what to do."
 
+_INDENT = 14
 _MARKS = {"fine": ("ok", "green"), "note": ("--", "yellow"), "problem": ("!!", "red")}
 
 
@@ -26,8 +27,16 @@ def command(json: JsonOption = False) -> None:
     else:
         for finding in findings:
             mark, style = _MARKS[finding.level]
-            out(f"{paint(mark, style)}  {finding.subject:<9} {finding.text}")
+            out(f"{paint(mark, style)}  {finding.subject:<9} {_wrapped(finding.text)}")
             if finding.todo:
-                out(f"{'':14}{finding.todo}")
+                out(f"{'':{_INDENT}}{_wrapped(finding.todo)}")
     if problems:
         raise AnswerIsNo(f"{len(problems)} of {len(findings)} findings need you")
+
+
+def _wrapped(text: str) -> str:
+    """The text in as many lines as the terminal needs; paths and words stay whole."""
+    from textwrap import wrap
+
+    lines = wrap(text, max(width() - _INDENT, 30), break_long_words=False, break_on_hyphens=False)
+    return ("\n" + " " * _INDENT).join(lines)
