@@ -133,7 +133,7 @@ def test_ctrl_c_in_a_real_process_ends_with_130_and_a_cancelled_row(
 ) -> None:
     """A real SIGINT in the middle of a real answer: the row is written, and no server is left running."""
     with subprocess.Popen(
-        [sys.executable, "-m", "llmledger", "run", "-m", "local/smollm2", "Write a very long story about the sea."],
+        [sys.executable, "-c", HEARS_CTRL_C, "run", "-m", "local/smollm2", "Write a very long story about the sea."],
         env={**os.environ, "HOME": str(home)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
