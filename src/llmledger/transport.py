@@ -27,7 +27,7 @@ from llmledger.dialects import from_path
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.ledger import Ledger, open_ledger
 from llmledger.operations.record import Ending, Recorder
-from llmledger.operations.request_headers import NOBODY, credential
+from llmledger.operations.request_headers import NOBODY, credential, readable_encodings
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import Keeper, Place, open_meter, open_request, without_echo
 from llmledger.paths import find_paths
@@ -166,12 +166,14 @@ class _Call:
         """The request as it goes out: without headers that are meant for us, and asking for the usage of a stream."""
         request, body = self._request, _content(self._request)
         self._changed = with_usage_asked(body, self._facts, dialect=self._place.dialect, provider=self._place.provider)
-        headers = [
-            (name, value)
-            for name, value in request.headers.raw
-            if not name.lower().startswith(OUR_HEADERS.encode())
-            and not (self._changed is not None and name.lower() in {b"content-length", b"accept-encoding"})
-        ]
+        headers = []
+        for name, value in request.headers.raw:
+            low = name.lower()
+            is_replaced = self._changed is not None and low in {b"content-length", b"accept-encoding"}
+            if low.startswith(OUR_HEADERS.encode()) or is_replaced:
+                continue
+            is_encoding = low == b"accept-encoding"
+            headers.append((name, readable_encodings(value.decode("latin-1")).encode() if is_encoding else value))
         if self._changed is None:
             content: dict[str, Any] = {"stream": request.stream}
         else:
