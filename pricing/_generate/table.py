@@ -1,5 +1,6 @@
 """The whole table: each provider's header and models from all sources, written as files."""
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from llmledger.pricebook.writer import file_text
 
 HERE = Path(__file__).parent
 FACTS = HERE / "providers.toml"
+ADDRESSES = "litellm/llms/openai_like/providers.json"
 CORRECTIONS = HERE / "corrections.toml"
 MORE_ALIASES = {
     "vertex": "vertex_ai",
@@ -41,9 +43,10 @@ def write_table(out: Path, *, checked: date, litellm: Path, older: Sequence[tupl
     listed = {name for issue in issues for name in issue.by_provider}
     for name in sorted({*facts, *listed} - files.keys()):
         files[name] = Joined(name, {"schema": 1, "provider": name, "title": _title(name), "checked": checked})
+    addresses = _addresses(litellm)
     prefixes = _prefixes()
     for name, joined in files.items():
-        _add_facts(joined, facts.get(name, {}), prefixes.get(name, []), checked)
+        _add_facts(joined, facts.get(name, addresses.get(name, {})), prefixes.get(name, []), checked)
     for name in sorted(listed):
         join(files[name], [issue.of(name) for issue in issues], checked=checked)
     _correct(files, checked)
@@ -78,6 +81,20 @@ def _version_of(litellm: Path) -> str:
 
 def _title(name: str) -> str:
     return name.replace("_", " ").title().replace("Ai", "AI")
+
+
+def _addresses(litellm: Path) -> dict[str, dict[str, Any]]:
+    """Where litellm finds providers that speak OpenAI's format, for those that the hand-kept facts do not have."""
+    listed = json.loads((litellm / ADDRESSES).read_text(encoding="utf-8"))
+    return {
+        PROVIDERS.get(name, name.replace("-", "_")): {
+            "base_url": facts["base_url"].removesuffix("/v1"),
+            "key_variables": [facts["api_key_env"]],
+            "dialects": {"/v1/chat/completions": "openai_chat"},
+        }
+        for name, facts in listed.items()
+        if facts["base_url"].endswith("/v1") and "headers" not in facts
+    }
 
 
 def _prefixes() -> dict[str, list[str]]:
