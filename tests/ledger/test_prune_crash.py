@@ -1,0 +1,69 @@
+"""A prune that is killed at any moment: nothing is lost, and the next one finishes."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.builders import NOON
+from tests.support.ledger_rows import Fact
+from tests.support.small_ledger import ms, write_ledger
+
+from llmledger.core.report import Question
+from llmledger.core.window import Window
+from llmledger.ledger.queries import aggregate
+from llmledger.ledger.rollups_check import broken_rollups
+
+MOMENTS = 20
+_COMMAND = [sys.executable, "-m", "llmledger", "prune", "--older-than", "2026-10-01", "--what", "detail", "--yes"]
+
+
+def sums(path: Path) -> dict[Any, Any]:
+    """Cost and requests by user and day."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        answer = aggregate(connection, Question(window=Window(), by=("user", "day"), latencies=False))
+        assert answer.gaps == ()
+        assert list(broken_rollups(connection)) == []
+        return {cell.key: tuple(cell.tally.spent) for cell in answer.cells}
+    finally:
+        connection.close()
+
+
+@pytest.mark.crash
+def test_a_prune_killed_at_twenty_moments_loses_nothing(tmp_path: Path) -> None:
+    """SIGKILL after ever longer times; totals are the same each time, and in the end every old row is gone."""
+    path = tmp_path / "ledger.db"
+    facts = [
+        Fact(started_ms=ms(NOON) - 60 * 86_400_000 - n * 60_000, cost=n, user=f"u{n % 7}", latency_ms=n % 900)
+        for n in range(20_000)
+    ]
+    write_ledger(path, facts, home_zone="Europe/Berlin")
+    before = sums(path)
+    archive = tmp_path / "kept"
+    killed = 0
+    for moment in range(MOMENTS):
+        process = subprocess.Popen(
+            [*_COMMAND, "--ledger", str(path), "--archive", str(archive / str(moment))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        deadline = time.monotonic() + 0.4 + moment * 0.15
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        assert sums(path) == before
+    finished = subprocess.run([*_COMMAND, "--ledger", str(path), "--json"], capture_output=True, check=True)
+    assert sums(path) == before
+    assert json.loads(finished.stdout)["dry_run"] is False
+    assert killed > 0
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
