@@ -102,21 +102,25 @@ def test_one_row_of_ours_stands_for_one_record_of_a_source(ledger):
     assert totals(ledger) == (3, 72)
 
 
-def test_a_fuller_snapshot_of_an_imported_message_replaces_the_first(ledger):
-    """Logs are written while the answer streams; repetitions and thinner ones change nothing, in any order."""
+@pytest.mark.parametrize("price", [1, 0], ids=["priced", "free"])
+def test_a_fuller_snapshot_of_an_imported_message_replaces_the_first(ledger, price):
+    """Logs are written while the answer streams; repetitions and thinner ones change nothing, in any order.
+
+    That a free model costs nothing either way does not make its snapshots alike.
+    """
     from tests.support.builders import a_charge, a_usage
 
     def snapshot(output: int):
         return a_finished(
             {"source": "import:claude_code"},
             usage=a_usage(100, output),
-            charged=a_charge(output),
+            charged=a_charge(output * price),
             source_key="claude:msg_1",
         )
 
     counts = ledger.record_many([snapshot(5), snapshot(20), snapshot(5), snapshot(20), snapshot(10)])
     assert (counts.added, counts.snapshots, counts.known) == (1, 1, 3)
-    assert totals(ledger) == (1, 20)
+    assert totals(ledger) == (1, 20 * price)
 
 
 def test_a_pruned_record_is_not_counted_again_by_another_witness(ledger):

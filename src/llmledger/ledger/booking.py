@@ -188,7 +188,7 @@ class Books:
 
     def _again(self, finished: Finished, row: int, _status: int, cost: int | None) -> Booked:
         """A source key that was imported before: a fuller record of the message is appended, a repetition is not."""
-        if cost is not None and cost == finished.charged.cost_nanousd:
+        if cost and cost == finished.charged.cost_nanousd:  # an equal price that is no zero tells an equal usage
             return Booked.KNOWN
         recorded = recorded_row(self.connection, row)
         if recorded is None:
