@@ -1,7 +1,6 @@
 """Ledgers with their true bill, and the twenty root causes of mismatch planted in one side or the other.
 
-Everything follows from a seed. A plant says which class a reconciliation must find at which grain; where the trace of two
-causes is the same, the class is the ambiguous one that holds the planted cause.
+Everything follows from a seed. A plant says which class must be found (or hold its cause, where two leave one trace).
 """
 
 import random
@@ -183,8 +182,8 @@ TERMS = Terms(
 def a_case(seed: int, *, per_day: int = 8) -> Case:
     """A ledger and its bill that agree exactly."""
     rng = random.Random(seed)
-    rows = [_a_row(rng, number) for number in range(DAYS * per_day)]
-    return Case(rows=[priced(row) for row in rows], truth=list(rows))
+    truth = [_a_row(rng, number) for number in range(DAYS * per_day)]
+    return Case(rows=[priced(row) for row in truth], truth=truth)
 
 
 def _a_row(rng: random.Random, number: int, key: str = "key_a") -> Booked:
