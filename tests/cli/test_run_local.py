@@ -15,6 +15,13 @@ from tests.support.ledger_view import begun, rows, the_row
 from tests.support.processes import wait_until_gone
 
 PROMPT = "Say hello in one short sentence."
+HEARS_CTRL_C = (
+    "import signal\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from llmledger.__main__ import main\n"
+    "main()\n"
+)
+"""The program as a terminal starts it: a test run in the background hands down that SIGINT is ignored."""
 DEADLINE_S = 180.0
 
 
