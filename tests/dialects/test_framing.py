@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmledger.core.usage import Usage
-from llmledger.dialects import decoded, load
+from llmledger.dialects import can_decode, decoded, load
 from llmledger.dialects._aws_events import AwsEvents
 from llmledger.dialects._json_stream import EDGE, Edges, JsonObjects
 from llmledger.dialects._metering import unwrapped
@@ -164,6 +164,7 @@ def test_a_decoder_that_is_not_installed_leaves_a_flag() -> None:
     meter.feed(b"not zstd either")
 
     assert set(meter.finish().flags) <= {"undecoded_zstd", "encoding_broken"}
+    assert (can_decode("gzip"), can_decode("compress")) == (True, False)
 
 
 def test_what_cannot_be_decoded_is_flagged() -> None:

@@ -115,11 +115,11 @@ class _Chat:
         text = self._choices(message)
         if "content" in message or "tokens_predicted" in message:
             text += self._completion(message)
-        if "timings" in message:
-            self._timings(mapping(message["timings"]))
+        if timings := mapping(message.get("timings")):
+            self._timings(timings)
         groq = mapping(message.get("x_groq"))
-        if message.get("usage") or groq:
-            self._usage(mapping(message.get("usage")) or mapping(groq.get("usage")), message)
+        if usage := mapping(message.get("usage")) or mapping(groq.get("usage")):
+            self._usage(usage, message)
         if breakdown := mapping(message.get("usage_breakdown") or groq.get("usage_breakdown")):
             draft.parts = breakdown_parts(breakdown, draft.flags, provider=self._provider)
         return text
@@ -178,8 +178,6 @@ class _Chat:
             draft.saw(string(function.get("name")) + string(function.get("arguments")))
 
     def _usage(self, usage: Json, message: Json) -> None:
-        if not usage:
-            return
         draft = self.draft
         self._has_usage = True
         draft.flags.discard("usage_from_timings")
@@ -190,8 +188,6 @@ class _Chat:
 
     def _timings(self, timings: Json) -> None:
         """What llama.cpp adds to its last chunk: enough to know the usage when nobody asked for it."""
-        if not timings:
-            return
         draft = self.draft
         self._reused = count(timings.get("cache_n"), draft.flags)
         if self._has_usage:
