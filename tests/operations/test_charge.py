@@ -15,6 +15,7 @@ from llmledger.core.request import Begun, Estimate, Status, UsageQuality
 from llmledger.core.usage import Usage, leaves
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.operations.charge import Outcomes, estimate, settle
+from llmledger.pricebook import load, packaged_folder
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -211,6 +212,17 @@ def test_a_served_name_without_a_price_is_priced_as_requested_and_says_so() -> N
     settled = settle(Outcomes(begun=begun(), reading=reading, status=Status.COMPLETED), Table())
 
     assert settled.charged.cost_nanousd == 3_000_000
+    assert settled.flags == ("priced_as_requested",)
+
+
+def test_a_free_name_in_the_answer_makes_nothing_free() -> None:
+    """Ollama passes `-cloud` models on to a paid cloud; the answer may name the model without that ending."""
+    asked = begun(provider="ollama", model="gpt-oss:120b-cloud")
+    reading = exact(Usage(input_tokens=1000), model="gpt-oss:120b")
+
+    settled = settle(Outcomes(begun=asked, reading=reading, status=Status.COMPLETED), load([packaged_folder()]))
+
+    assert settled.charged.cost_nanousd is None
     assert settled.flags == ("priced_as_requested",)
 
 

@@ -167,12 +167,18 @@ def _bill(outcomes: Outcomes, usage: Usage, context: Mapping[str, str], prices: 
 def by_served_model(
     begun: Begun, served: str | None, usage: Usage, *, context: Mapping[str, str], prices: Prices
 ) -> tuple[Cost, tuple[str, ...]]:
-    """Price the model that answered; when it has no price, the one asked for stands in, and the row says so."""
+    """Price the model that answered; when it has no price, the one asked for stands in, and the row says so.
+
+    A name that is free here because everything of that provider is (a model on this machine) makes nothing free that was
+    asked for under a name that is not: `gpt-oss:120b-cloud` is passed on to a paid cloud and may be answered without it.
+    """
     asked = prices.price(begun.provider, begun.model, usage, at=begun.started_at, context=context)
     if served is None or served == begun.model:
         return asked, ()
     cost = prices.price(begun.provider, served, usage, at=begun.started_at, context=context)
     if cost.outcome is Outcome.UNPRICED and asked.outcome is not Outcome.UNPRICED:
+        return asked, ("priced_as_requested",)
+    if cost.outcome is Outcome.FREE and asked.outcome is not Outcome.FREE:
         return asked, ("priced_as_requested",)
     return cost, ()
 
