@@ -14,6 +14,7 @@ from llmledger.core.cost import CostSource
 from llmledger.core.request import Billing
 from llmledger.errors import LedgerMissing, UsageError
 from llmledger.ledger import open_ledger
+from llmledger.ledger.health import Level, verify
 
 SONNET = "anthropic/claude-sonnet-4-5"
 
@@ -57,6 +58,18 @@ def test_a_response_body_says_more_than_its_usage(ledger: Ledger) -> None:
     assert row.usage.input_tokens == 1000
     assert row.charged.cost_nanousd == 880 * 3_000 + 120 * 300 + 40 * 15_000 == 3_276_000
     assert row.provider_request_id == "msg_01"
+
+
+def test_a_stated_cost_is_the_sum_of_its_components_too(ledger: Ledger) -> None:
+    """OpenRouter says $0.00123 where the table computes something else; `db verify` finds nothing wrong."""
+    usage = {"prompt_tokens": 1800, "completion_tokens": 240, "cost": 0.00123}
+    body = json.dumps({"id": "gen-1", "model": "openai/gpt-4o-mini", "choices": [], "usage": usage}).encode()
+
+    row = ledger.record("openrouter/openai/gpt-4o-mini", Outcome(body=body), dialect="openai_chat")
+
+    assert row.charged.cost_nanousd == 1_230_000 != row.charged.computed_nanousd
+    assert sum(part.nanousd for part in row.charged.components) == 1_230_000
+    assert {finding.level for finding in verify(ledger.path)} == {Level.FINE}
 
 
 def test_a_tier_that_the_caller_knows_is_priced(ledger: Ledger) -> None:

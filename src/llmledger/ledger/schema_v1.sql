@@ -113,7 +113,7 @@ CREATE TABLE requests (
   cost_high_nanousd   INTEGER,                           -- upper bound beside an estimate
   computed_cost_nanousd INTEGER,                         -- ours, kept beside a reported one; NULL too when it is the cost itself
   reported_cost_nanousd INTEGER,                         -- the provider's word, which wins
-  components          TEXT,                              -- JSON: unit code to [quantity, nano-USD]; they sum to the computed cost
+  components          TEXT,                              -- JSON: unit code to [quantity, nano-USD]; they sum to cost_nanousd
   price_version_id    INTEGER REFERENCES price_versions,
   rate_id             INTEGER REFERENCES rates
 ) STRICT;
@@ -147,7 +147,7 @@ CREATE TABLE adjustments (
   output_audio_tokens INTEGER NOT NULL, output_image_tokens INTEGER NOT NULL, web_searches INTEGER NOT NULL,
   other_usage    TEXT,
   cost_nanousd   INTEGER NOT NULL,
-  components     TEXT,                 -- JSON, as in requests, signed; their sum is this entry's computed cost
+  components     TEXT,                 -- JSON, as in requests, signed
   price_version_id INTEGER REFERENCES price_versions,
   rate_id        INTEGER REFERENCES rates,
   detail         TEXT                  -- JSON: what else is known and has no measure (latency_ms, raw_usage, evidence ...)
