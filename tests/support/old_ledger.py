@@ -6,7 +6,7 @@ Run once per schema, before it is released: `python -m tests.support.old_ledger 
 import gzip
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from llmledger.core.cost import Component, CostSource
@@ -45,7 +45,7 @@ def main() -> None:
 def _begun(number: int, source: str) -> Begun:
     return Begun(
         request_id=request_id_at(1_795_262_400_000 + number, bytes([number] * 10)),
-        started_at=NOON,
+        started_at=NOON + timedelta(minutes=number),
         provider="openai",
         model="gpt-5-mini",
         source=source,
