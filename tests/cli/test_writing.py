@@ -10,8 +10,7 @@ from tests.support.upstream import Answer, Received, Upstream, json_answer
 
 from llmledger.cli._writing import machine_zone
 from llmledger.ledger import open_reader
-from llmledger.ledger.lock import FileLock
-from llmledger.ledger.store import lock_path
+from llmledger.ledger.lock import FileLock, lock_path
 
 
 @pytest.mark.parametrize(

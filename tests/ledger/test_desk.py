@@ -7,10 +7,10 @@ from llmledger.errors import LedgerUnavailable, StorageError
 from llmledger.ledger import Manners, open_ledger, open_reader
 from llmledger.ledger.desk import open_desk
 from llmledger.ledger.events import Begin, Call, Finish, StoreContent
-from llmledger.ledger.lock import FairLock, FileLock
+from llmledger.ledger.lock import FairLock, FileLock, lock_path
 from llmledger.ledger.owners import Owner, dead_owners, forget, is_alive
 from llmledger.ledger.spool import UNREADABLE, spools_folder
-from llmledger.ledger.store import Failure, Store, lock_path
+from llmledger.ledger.store import Failure, Store
 
 QUICK = Manners(patience_s=0.0, open_patience_s=0.0, spool_bytes=64 * 1024)
 

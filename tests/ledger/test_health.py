@@ -8,9 +8,8 @@ from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.ledger import Manners, open_ledger
 from llmledger.ledger.health import Level, examine, file_system, verify
-from llmledger.ledger.lock import FileLock
+from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.spool import spools_folder
-from llmledger.ledger.store import lock_path
 
 QUICK = Manners(patience_s=0.0, spool_bytes=64 * 1024)
 

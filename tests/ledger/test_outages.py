@@ -16,9 +16,8 @@ from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.errors import LedgerBusy, LedgerUnavailable, StorageError
 from llmledger.ledger import Ledger, Manners, open_ledger, open_reader
-from llmledger.ledger.lock import FileLock
+from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.spool import found_spools, spools_folder
-from llmledger.ledger.store import lock_path
 
 IMPATIENT = Manners(patience_s=0.02, spool_bytes=256 * 1024)
 

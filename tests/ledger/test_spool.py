@@ -167,8 +167,7 @@ def test_a_spool_on_a_broken_disk_is_a_clear_refusal(tmp_path):
     """When ledger and spool both fail, the request must not be sent."""
     from llmledger.errors import LedgerUnavailable
     from llmledger.ledger import Manners
-    from llmledger.ledger.lock import FileLock
-    from llmledger.ledger.store import lock_path
+    from llmledger.ledger.lock import FileLock, lock_path
 
     path = tmp_path / "ledger.db"
     ledger = open_ledger(path, now=lambda: NOON, manners=Manners(patience_s=0.0))

@@ -20,10 +20,10 @@ from llmledger.errors import StorageError
 from llmledger.ledger.booking import Books
 from llmledger.ledger.desk import Desk, open_desk
 from llmledger.ledger.events import Begin, Finish
-from llmledger.ledger.lock import FileLock
+from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.manners import Manners
 from llmledger.ledger.spool import found_spools, spools_folder
-from llmledger.ledger.store import Failure, lock_path
+from llmledger.ledger.store import Failure
 from llmledger.ledger.witnesses import remember_witnesses
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

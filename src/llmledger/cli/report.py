@@ -90,15 +90,16 @@ def exchange_rates(currency: str | None) -> "ExchangeRates | None":
 
 def show(report: "Report", format: Format) -> None:
     """Print a report in a format; only the table and JSON carry the notes with them."""
-    from llmledger.reports.envelope import report_json
-    from llmledger.reports.flat import csv_lines, json_lines, markdown_lines
-
     if format is Format.JSON:
+        from llmledger.reports.envelope import report_json
+
         out(json_text(report_json(report)))
         return
     if format is Format.TABLE:
         _show_table(report)
         return
+    from llmledger.reports.flat import csv_lines, json_lines, markdown_lines
+
     if format is Format.JSONL:
         lines: Iterator[str] = (json_text(row, indent=None) for row in json_lines(report))
     else:

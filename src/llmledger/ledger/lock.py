@@ -39,6 +39,11 @@ _FIRST_PAUSE_S = 0.0002
 _LONGEST_PAUSE_S = 0.0005
 
 
+def lock_path(ledger: Path) -> Path:
+    """The file whose lock covers every commit and checkpoint of a ledger, across processes."""
+    return ledger.with_name(f"{ledger.name}.lock")
+
+
 class FileLock:
     """An exclusive advisory lock on one file, held until it is released, closed, or its process is gone."""
 

@@ -3,11 +3,9 @@
 A released migration is never edited; the next change is the next number.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from llmledger.errors import LedgerForeign, LedgerNewer
@@ -26,6 +24,9 @@ Migration = Callable[[sqlite3.Connection, Birth], None]
 
 
 def _migrate_1(connection: sqlite3.Connection, birth: Birth) -> None:
+    import secrets
+    from importlib import resources
+
     for name in ("schema_v1.sql", "schema_v1_guards.sql", "schema_v1_views.sql"):
         for statement in statements(resources.files(__package__).joinpath(name).read_text(encoding="utf-8")):
             connection.execute(statement)

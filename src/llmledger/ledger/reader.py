@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from llmledger.core.adjustment import Standing
-from llmledger.core.request import Begun
 from llmledger.errors import LedgerMissing, UsageError
-from llmledger.ledger.codec import from_json
 from llmledger.ledger.connection import check_file, check_is_ledger, is_writable, open_for_reading, storage_errors
 from llmledger.ledger.migrations import SCHEMA, check_schema
 from llmledger.ledger.spool import is_recovery_due
-from llmledger.ledger.standing import Recorded, recorded_row
+
+if TYPE_CHECKING:
+    from llmledger.core.adjustment import Standing
+    from llmledger.core.request import Begun
+    from llmledger.ledger.standing import Recorded
 
 _SHORTEST_ID = 4
 
@@ -23,7 +24,7 @@ _SHORTEST_ID = 4
 class Running:
     """A request that has begun and not ended."""
 
-    begun: Begun
+    begun: "Begun"
     owner: str
 
 
@@ -58,20 +59,25 @@ class Reader:
             found = [*self._by_prefix(digits), *self._by_suffix(digits)]
         return list(dict.fromkeys(found))[:2]
 
-    def request(self, request_id: bytes) -> Recorded | None:
+    def request(self, request_id: bytes) -> "Recorded | None":
         """One request with its corrections, or None when there is no row (any more)."""
+        from llmledger.ledger.standing import recorded_row
+
         with storage_errors(self.path):
             row = self.connection.execute("SELECT row FROM seen WHERE key = ?", (request_id,)).fetchone()
             recorded = None if row is None else recorded_row(self.connection, row[0])
         return recorded if recorded is None or recorded.finished.begun.request_id == request_id else None
 
-    def standing(self, request_id: bytes) -> Standing | None:
+    def standing(self, request_id: bytes) -> "Standing | None":
         """How one request stands now."""
         recorded = self.request(request_id)
         return None if recorded is None else recorded.standing
 
     def running(self) -> Iterator[Running]:
         """What has begun and not ended, the oldest first."""
+        from llmledger.core.request import Begun
+        from llmledger.ledger.codec import from_json
+
         rows = self.connection.execute("SELECT owner, begun FROM inflight ORDER BY started_ms, request_id").fetchall()
         for owner, text in rows:
             yield Running(begun=from_json(Begun, text), owner=owner)

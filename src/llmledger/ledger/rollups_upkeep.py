@@ -7,9 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from llmledger.ledger.connection import is_writable, open_for_writing
-from llmledger.ledger.lock import FairLock
+from llmledger.ledger.lock import FairLock, lock_path
 from llmledger.ledger.rollups import catch_up, rows_behind
-from llmledger.ledger.store import lock_path
 
 WORTH_IT = 5_000
 """Fewer rows than this are read quicker than rolled up."""

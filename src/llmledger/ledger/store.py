@@ -17,7 +17,7 @@ from llmledger.ledger.connection import (
     storage_errors,
 )
 from llmledger.ledger.events import AnyEvent
-from llmledger.ledger.lock import FairLock
+from llmledger.ledger.lock import FairLock, lock_path
 from llmledger.ledger.migrations import Birth, check_schema, migrate
 from llmledger.ledger.rows import ms_of
 
@@ -33,11 +33,6 @@ class Failure:
     """An event that could not be written for its own sake; its neighbours were."""
 
     error: Exception
-
-
-def lock_path(ledger: Path) -> Path:
-    """The file whose lock covers every commit and checkpoint of a ledger, across processes."""
-    return ledger.with_name(f"{ledger.name}.lock")
 
 
 class Store:
