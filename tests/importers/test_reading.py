@@ -209,13 +209,22 @@ def test_a_table_without_a_needed_column_is_refused() -> None:
 
 
 def test_a_table_that_stops_being_one_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A field of megabytes is no field; the limit is the whole process's, so it is put back."""
-    limit = csv.field_size_limit()
+    """A field of megabytes is no field."""
     monkeypatch.setattr(_csv, "_LONGEST_FIELD", 10)
     found = list(_csv.rows(io.BytesIO(b"a\n" + b"x" * 99 + b"\n"), ("a",)))
-    csv.field_size_limit(limit)
 
     assert [Problem(2, "not CSV from here on")] == found
+
+
+def test_long_fields_are_read_without_a_change_for_others() -> None:
+    """The limit is the whole process's: it is the usual one between two rows, at the end and after a bad row."""
+    usual = csv.field_size_limit()
+    found = _csv.rows(io.BytesIO(b"a\n" + b"x" * (usual + 1) + b"\ny\n" + b"z" * (17 << 20)), ("a",))
+
+    assert next(found) == (2, {"a": "x" * (usual + 1)})
+    assert csv.field_size_limit() == usual
+    assert [(3, {"a": "y"}), Problem(4, "not CSV from here on")] == list(found)
+    assert csv.field_size_limit() == usual
 
 
 @pytest.mark.parametrize("head", [b"\0", b"x" * 9000, b""])

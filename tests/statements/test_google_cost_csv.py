@@ -34,3 +34,9 @@ def test_a_column_without_a_currency_is_an_error(tmp_path: Path) -> None:
     """Money without a currency is no money."""
     with pytest.raises(InputFileError, match="no currency"):
         read_text(tmp_path, HEADER.format(cost="Cost (?)") + ROW.format(kind="Usage", amount="1"))
+
+
+def test_a_table_cut_in_its_header_is_an_error(tmp_path: Path) -> None:
+    """Its columns of money come last, so they are what a cut takes."""
+    with pytest.raises(InputFileError, match=r"statement\.csv lacks the column cost"):
+        read_text(tmp_path, HEADER.format(cost="Unround"))

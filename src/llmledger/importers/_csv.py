@@ -15,16 +15,16 @@ def rows(stream: IO[bytes], needed: Iterable[str]) -> Iterator[tuple[int, Mappin
 
     A header without one of the needed columns is a problem that ends the file.
     """
-    csv.field_size_limit(_LONGEST_FIELD)
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(line.replace("\0", "") for line in lines)
+    table = _long_rows(reader)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip() for name in next(table, [])]
         missing = [name for name in needed if name not in header]
         if missing:
             yield Problem(1, f"no column {missing[0]}")
             return
-        for number, row in enumerate(reader, start=2):
+        for number, row in enumerate(table, start=2):
             if not row:
                 continue
             if len(row) < len(header):
@@ -37,10 +37,22 @@ def rows(stream: IO[bytes], needed: Iterable[str]) -> Iterator[tuple[int, Mappin
         lines.detach()
 
 
+def _long_rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The rows, fields of megabytes too; the limit is the whole process's, so it is raised for one row at a time."""
+    while True:
+        usual = csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            row = next(reader, None)
+        finally:
+            csv.field_size_limit(usual)
+        if row is None:
+            return
+        yield row
+
+
 def header_of(head: bytes) -> frozenset[str]:
     """The column names in the first line of a file; none when it is no text."""
     line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
     if b"\0" in line or len(line) > 8192:
         return frozenset()
-    csv.field_size_limit(_LONGEST_FIELD)
     return frozenset(name.strip() for name in next(csv.reader([line.decode("utf-8", "replace")]), []))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from llmledger.core.statement import Format, LineKind, StatementLine
+from llmledger.errors import InputFileError
 from llmledger.statements._contract import Head, Part
 from llmledger.statements._google import counted, currency_of, sku
 from llmledger.statements._table import Row, rows
@@ -37,10 +38,17 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
     """Yield one line per row with an SKU; rounding and total rows restate what the unrounded column adds up to."""
     for part in parts:
         header = next(row for row in part.head.rows if set(_HEADER).issubset(row))
-        column = max((name for name in header if "cost (" in name), key=lambda name: name.startswith("unrounded"))
+        column = _money(part.name, header)
         for row in rows(part, (*_HEADER, column), header=_HEADER):
             if row.text("sku description") and row.text("usage start date"):
                 yield _line(row, column)
+
+
+def _money(file: str, header: Sequence[str]) -> str:
+    columns = [name for name in header if "cost (" in name]
+    if not columns:
+        raise InputFileError(f"{file} lacks the column cost", hint="The file was cut; download it again.")
+    return max(columns, key=lambda name: name.startswith("unrounded"))
 
 
 def _line(row: Row, column: str) -> StatementLine:
