@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from llmledger.api.pricing import price
     from llmledger.api.schemas import json_schema
     from llmledger.core.cost import Component, Cost
-    from llmledger.core.request import Attribution, Status, UsageQuality
+    from llmledger.core.request import Attribution
     from llmledger.core.selection import Selection
     from llmledger.core.usage import Usage
+    from llmledger.core.words import Status, UsageQuality
     from llmledger.errors import LedgerError
     from llmledger.operations.read_usage import read_usage
 
@@ -51,9 +52,9 @@ _HOMES = {
     "LedgerError": "llmledger.errors",
     "Outcome": "llmledger.api.ledger",
     "Selection": "llmledger.core.selection",
-    "Status": "llmledger.core.request",
+    "Status": "llmledger.core.words",
     "Usage": "llmledger.core.usage",
-    "UsageQuality": "llmledger.core.request",
+    "UsageQuality": "llmledger.core.words",
     "json_schema": "llmledger.api.schemas",
     "log_api_call": "llmledger.api.asynchronous",
     "price": "llmledger.api.pricing",

@@ -21,8 +21,9 @@ from types import ModuleType
 from typing import Any, Self
 
 from llmledger.core.redaction import fingerprint
-from llmledger.core.request import Attribution, Begun, Finished, Status, id_text, request_id_at
+from llmledger.core.request import Attribution, Begun, Finished, id_text, request_id_at
 from llmledger.core.window import unix_ms
+from llmledger.core.words import Status
 from llmledger.dialects import from_path
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.ledger import Ledger, open_ledger

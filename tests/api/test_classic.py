@@ -9,7 +9,7 @@ import pytest
 
 import llmledger
 from llmledger import AsyncLedger, Ledger, Status
-from llmledger.core.cost import CostSource
+from llmledger.core.words import CostSource
 from llmledger.errors import UsageError
 
 

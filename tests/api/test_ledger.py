@@ -10,8 +10,7 @@ from tests.support.builders import NOON
 
 from llmledger import Attribution, Ledger, Outcome, Selection, Status, Usage, UsageQuality
 from llmledger.api.surroundings import price_book, user_paths
-from llmledger.core.cost import CostSource
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing, CostSource
 from llmledger.errors import LedgerMissing, UsageError
 from llmledger.ledger import open_ledger
 from llmledger.ledger.health import Level, verify

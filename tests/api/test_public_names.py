@@ -54,7 +54,7 @@ def test_pricing_is_total() -> None:
         llmledger.price("lark-2", llmledger.Usage(), at=datetime(2026, 11, 21))
 
 
-@pytest.mark.parametrize("name", ["usage", "cost", "request", "usage_stats", "named_stats"])
+@pytest.mark.parametrize("name", ["usage", "cost", "request", "recorded", "report", "usage_stats", "named_stats"])
 def test_results_have_json_schemas(name: str) -> None:
     """An object schema with properties for each result."""
     schema = llmledger.json_schema(name)

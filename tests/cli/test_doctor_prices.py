@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.conftest import RunCli
 from tests.support.builders import NOON, a_charge, a_finished
 
-from llmledger.core.cost import CostSource
+from llmledger.core.words import CostSource
 from llmledger.ledger import open_ledger
 
 

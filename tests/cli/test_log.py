@@ -8,8 +8,9 @@ from tests.conftest import RunCli
 from tests.support.builders import NOON, a_begun, a_finished, a_usage
 from tests.support.small_ledger import sample_facts, write_ledger
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Attribution, Charged, Status
+from llmledger.core.cost import Component
+from llmledger.core.request import Attribution, Charged
+from llmledger.core.words import CostSource, Status
 from llmledger.ledger import open_ledger
 
 

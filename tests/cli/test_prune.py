@@ -45,9 +45,7 @@ def test_a_dry_run_tells_exact_numbers_and_changes_nothing(run_cli: RunCli, ledg
 
     assert "29 requests as single rows before 2026-10-21 22:00 UTC would go, $29.00 of cost stays" in result.stdout
     assert "dry run" in result.stderr and rows_in(ledger) == 60
-    assert as_json["tiers"] == [
-        {"tier": "detail", "before": "2026-10-21T22:00:00Z", "removed": 29, "cost_usd": "29"}
-    ]
+    assert as_json["tiers"] == [{"tier": "detail", "before": "2026-10-21T22:00:00Z", "removed": 29, "cost_usd": "29"}]
 
 
 def test_every_total_stays_and_the_receipt_says_what_went(run_cli: RunCli, ledger: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmledger.core.cost import Outcome
 from llmledger.core.pricing import price, unpriced
 from llmledger.core.rates import Mode, Rate, Tier, Window
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 
 AT = datetime(2026, 11, 16, 2, tzinfo=UTC)
 USD = 1_000_000_000

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmledger.core.request import UsageQuality
 from llmledger.core.usage import Usage
+from llmledger.core.words import UsageQuality
 from llmledger.dialects import from_path, load, names
 from llmledger.dialects._contract import Prompt, Reading
 from llmledger.operations.read_usage import read_response, read_usage

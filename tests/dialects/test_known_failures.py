@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from llmledger.core.request import UsageQuality
 from llmledger.core.usage import Usage, leaves
+from llmledger.core.words import UsageQuality
 from llmledger.dialects import load
 from llmledger.dialects._contract import Reading
 from llmledger.operations.read_usage import read_response

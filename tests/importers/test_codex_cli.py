@@ -8,7 +8,7 @@ import pytest
 from tests.support.claude_logs import import_files, totals
 from tests.support.import_cases import FIXTURES, told
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 from llmledger.importers import codex_cli
 from llmledger.importers._contract import Checkpoint, Imported, LogFile
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.support.import_cases import EXPECTED, FIXTURES, as_log, cases, read_expected, told
 
-from llmledger.core.request import Billing, Status, UsageQuality
 from llmledger.core.usage import UNIT_BY_NAME, Usage, leaves
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.errors import InputFileError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.import_cases import FIXTURES, told
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 from llmledger.importers import gemini_cli
 
 

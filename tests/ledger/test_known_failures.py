@@ -9,7 +9,8 @@ import sqlite3
 import pytest
 from tests.support.builders import NOON, a_begun, a_charge, a_finished
 
-from llmledger.core.request import Attribution, Billing, Estimate, Status
+from llmledger.core.request import Attribution, Estimate
+from llmledger.core.words import Billing, Status
 from llmledger.ledger import open_ledger, open_reader
 
 

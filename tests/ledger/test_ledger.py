@@ -8,9 +8,10 @@ import pytest
 from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.core.adjustment import Kind, move
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Attribution, Charged, Estimate, Status, UsageQuality
+from llmledger.core.cost import Component
+from llmledger.core.request import Attribution, Charged, Estimate
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Status, UsageQuality
 from llmledger.ledger import Ledger, open_ledger, open_reader
 
 

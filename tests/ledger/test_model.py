@@ -46,7 +46,7 @@ def test_no_history_of_all_events_loses_or_doubles(capsys):
     report(capsys, "all events, 5 steps", explore(ALL, 5))
     report(capsys, "all events, 4 steps after a begin", explore(ALL, 4, OPENED))
     report(capsys, "mistakes, imports and prunes, 6 steps after a begin", explore(MISTAKES, 6, OPENED))
-    report(capsys, "crashes and outages, 7 steps after a begin", explore(CRASHES, 7, OPENED))
+    report(capsys, "crashes and outages, 6 steps after a begin", explore(CRASHES, 6, OPENED))
 
 
 def test_the_oracle_would_notice(monkeypatch):

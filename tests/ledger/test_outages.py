@@ -167,6 +167,24 @@ def test_more_requests_in_flight_than_expected_make_the_spool_grow(tmp_path):
         assert all(ledger.finish(a_finished(request)) for request in begun)
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_thirty_seconds_without_the_ledger_lose_nothing(tmp_path, outage):
+    """With the patience of a user's own settings, and some hundred requests that go on meanwhile."""
+    path = tmp_path / "ledger.db"
+    sent, pause = 0, threading.Event()
+    with opened(path, Manners()) as ledger:
+        with outage(path):
+            back = time.monotonic() + 30
+            while time.monotonic() < back:
+                a_full_request(ledger)
+                sent += 1
+                pause.wait(0.05)
+        until(lambda: ledger.state().trouble is None)
+    assert sent >= 25
+    assert rows(path) == (sent, sent)
+
+
 def _is_admitted(ledger: Ledger, begun) -> bool:
     try:
         return ledger.begin(begun)

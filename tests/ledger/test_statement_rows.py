@@ -10,11 +10,12 @@ from pathlib import Path
 from tests.support.billed_ledger import MORNING, a_ledger, a_request
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, move, place_of, reversal, standing_of
-from llmledger.core.cost import Component, CostSource
+from llmledger.core.cost import Component
 from llmledger.core.reconcile_cells import ms_of
 from llmledger.core.reconcile_rows import Booked
-from llmledger.core.request import Billing, Charged, Finished
+from llmledger.core.request import Charged, Finished
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, CostSource
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.statement_rows import LedgerRows
 

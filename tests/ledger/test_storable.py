@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.support.builders import NOON, a_begun, a_finished, a_usage
 
 from llmledger.core.adjustment import Adjustment, Kind, measures_of, place_of
-from llmledger.core.cost import Component, CostSource
+from llmledger.core.cost import Component
 from llmledger.core.request import Attribution, Charged, Estimate, Part
 from llmledger.core.usage import UNITS, Usage
+from llmledger.core.words import CostSource
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.storable import LARGEST_COUNT, storable, storable_adjustment, storable_begun
 

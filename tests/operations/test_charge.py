@@ -9,10 +9,11 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmledger.core.cost import Component, Cost, CostSource, Outcome
+from llmledger.core.cost import Component, Cost
 from llmledger.core.money import round_half_even, share_out
-from llmledger.core.request import Begun, Estimate, Status, UsageQuality
+from llmledger.core.request import Begun, Estimate
 from llmledger.core.usage import Usage, leaves
+from llmledger.core.words import CostSource, Outcome, Status, UsageQuality
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.operations.charge import Outcomes, estimate, settle
 from llmledger.pricebook import load, packaged_folder

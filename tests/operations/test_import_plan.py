@@ -11,7 +11,7 @@ from tests.support.builders import NOON
 from tests.support.claude_logs import import_files, line, means
 from tests.support.import_cases import FIXTURES
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 from llmledger.errors import UsageError
 from llmledger.importers import names
 from llmledger.ledger import open_ledger, open_reader

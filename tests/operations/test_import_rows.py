@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.builders import NOON
 from tests.support.claude_logs import BOOK, rows
 
-from llmledger.core.cost import CostSource
-from llmledger.core.request import Attribution, Billing, Finished, Status, UsageQuality
+from llmledger.core.request import Attribution, Finished
+from llmledger.core.words import Billing, CostSource, Status, UsageQuality
 from llmledger.importers._contract import Imported
 from llmledger.ledger import open_ledger
 from llmledger.ledger.bulk import PlainRow

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmledger.core.cost import Cost, Outcome
+from llmledger.core.cost import Cost
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 from llmledger.dialects._contract import Attachment, Prompt
 from llmledger.errors import AnswerIsNo, UsageError
 from llmledger.operations._destination import Destination

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llmledger.core.request import Begun, Finished, Status, UsageQuality, request_id_at
+from llmledger.core.request import Begun, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import Status, UsageQuality
 from llmledger.dialects._contract import Reading
 from llmledger.errors import LedgerReadOnly
 from llmledger.operations.record import Ending, Opening, Recorder

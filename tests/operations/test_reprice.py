@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from tests.support.builders import NOON, a_charge, a_finished
 
-from llmledger.core.cost import CostSource
 from llmledger.core.request import Charged, Part
 from llmledger.core.selection import Selection
 from llmledger.core.usage import Usage
 from llmledger.core.window import Window
+from llmledger.core.words import CostSource
 from llmledger.ledger import Ledger, open_ledger, open_reader
 from llmledger.operations.reprice import Repricing, reprice, selected
 from llmledger.pricebook import PriceBook, load

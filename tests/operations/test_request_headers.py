@@ -2,7 +2,8 @@
 
 import pytest
 
-from llmledger.core.request import Attribution, Billing
+from llmledger.core.request import Attribution
+from llmledger.core.words import Billing
 from llmledger.dialects._contract import RequestFacts
 from llmledger.operations import request_headers as header
 

@@ -2,7 +2,8 @@
 
 import json
 
-from llmledger.core.request import Attribution, Billing
+from llmledger.core.request import Attribution
+from llmledger.core.words import Billing
 from llmledger.dialects._contract import Reading
 from llmledger.operations.wire import Keeper, Place, open_meter, open_request, with_prefixes, without_echo
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llmledger.core.cost import Outcome
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 from llmledger.errors import PriceTableError
 from llmledger.pricebook import PriceBook, load
 

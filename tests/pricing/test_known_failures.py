@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llmledger.core.cost import Cost, Outcome
+from llmledger.core.cost import Cost
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 from llmledger.pricebook import PriceBook, load, packaged_folder
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from pricing._generate.litellm_list import LitellmModel, read_list
 
-from llmledger.core.cost import Outcome
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 from llmledger.pricebook import load, packaged_folder
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from llmledger.core.cost import Cost, Outcome
+from llmledger.core.cost import Cost
+from llmledger.core.words import Outcome
 from llmledger.pricebook import PriceBook
 
 

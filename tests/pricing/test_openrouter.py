@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from llmledger.core.cost import Cost, Outcome
+from llmledger.core.cost import Cost
+from llmledger.core.words import Outcome
 
 
 def test_gpt_4o_mini(cost_of: Callable[..., Cost]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from llmledger.core.cost import Outcome
 from llmledger.core.rates import Rate
 from llmledger.core.usage import UNIT_BY_NAME, Usage
+from llmledger.core.words import Outcome
 from llmledger.pricebook import Entry, PriceBook, packaged_folder
 
 FILES = sorted(path for path in packaged_folder().glob("*.toml") if path.name != "VERSION.toml")

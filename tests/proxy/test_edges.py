@@ -13,7 +13,7 @@ import pytest
 from tests.support.proxy import RunningProxy, running_proxy
 from tests.support.upstream import DEADLINE, Answer, HangUp, Received, Upstream, Wait, json_answer, stream_answer
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 from llmledger.ledger import Manners
 from llmledger.proxy.credentials import MOST_SESSIONS, Credentials
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tests.support.builders import a_begun, a_finished
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Billing, Charged, Finished
+from llmledger.core.cost import Component
+from llmledger.core.request import Charged, Finished
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, CostSource
 from llmledger.ledger import open_ledger
 
 MORNING = datetime(2026, 9, 30, 8, tzinfo=UTC)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from llmledger.core.cost import CostSource
-from llmledger.core.request import Begun, Charged, Finished, Status, UsageQuality, request_id_at
+from llmledger.core.request import Begun, Charged, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Status, UsageQuality
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """The present of every test that does not say otherwise: a Saturday."""

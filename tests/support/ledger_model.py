@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Begun, Charged, Estimate, Finished, Status, UsageQuality, request_id_at
+from llmledger.core.cost import Component
+from llmledger.core.request import Begun, Charged, Estimate, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Status, UsageQuality
 from llmledger.errors import StorageError
 from llmledger.ledger.booking import Books
 from llmledger.ledger.desk import Desk, open_desk

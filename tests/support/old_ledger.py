@@ -9,18 +9,10 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import (
-    Attribution,
-    Begun,
-    Charged,
-    Estimate,
-    Finished,
-    Status,
-    UsageQuality,
-    request_id_at,
-)
+from llmledger.core.cost import Component
+from llmledger.core.request import Attribution, Begun, Charged, Estimate, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Status, UsageQuality
 from llmledger.ledger import open_ledger
 from llmledger.ledger.upkeep import back_up
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.support.builders import NOON
 
-from llmledger.core.request import Attribution, Billing, Status, UsageQuality, request_id_at
+from llmledger.core.request import Attribution, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.dialects._contract import Reading
 from llmledger.ledger import open_ledger
 from llmledger.operations.record import Ending, Opening, Recorder

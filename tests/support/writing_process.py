@@ -11,9 +11,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Begun, Charged, Estimate, Finished, Status, UsageQuality, request_id_at
+from llmledger.core.cost import Component
+from llmledger.core.request import Begun, Charged, Estimate, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Status, UsageQuality
 from llmledger.ledger import open_ledger
 
 

@@ -8,10 +8,11 @@ from typing import TextIO
 from llmledger.api.ledger import Ledger, Outcome
 from llmledger.core.money import money_text, usd_text
 from llmledger.core.report import Measures, Report
-from llmledger.core.request import Attribution, Finished, Status, id_text
+from llmledger.core.request import Attribution, Finished, id_text
 from llmledger.core.selection import Selection
 from llmledger.core.usage import Usage
 from llmledger.core.window import Bucket
+from llmledger.core.words import Status
 from llmledger.errors import UsageError
 from llmledger.ledger import Recorded
 

@@ -11,9 +11,10 @@ from llmledger.api.pricing import split_model
 from llmledger.api.surroundings import new_request_id, price_book, user_paths, utc_now
 from llmledger.core.period import Clock, parse_window
 from llmledger.core.report import Report
-from llmledger.core.request import Attribution, Begun, Billing, Finished, Status, UsageQuality, id_text
+from llmledger.core.request import Attribution, Begun, Finished, id_text
 from llmledger.core.selection import Selection, parse_by
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.dialects._contract import Reading
 from llmledger.errors import UsageError
 from llmledger.ledger import Ledger as Store

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from llmledger.cli._render import Column, envelope, note, out, table
-from llmledger.core.cost import Outcome
 from llmledger.core.money import money_text, usd_text
+from llmledger.core.words import Outcome
 
 if TYPE_CHECKING:
     from llmledger.operations.estimate import ModelEstimate, Question

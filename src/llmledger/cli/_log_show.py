@@ -5,11 +5,11 @@ from datetime import datetime, tzinfo
 
 from llmledger.cli._table import duration_text
 from llmledger.core.adjustment import Adjustment, Standing
-from llmledger.core.cost import CostSource
 from llmledger.core.money import money_text, usd_text
-from llmledger.core.request import Begun, Billing, Finished, id_text
+from llmledger.core.request import Begun, Finished, id_text
 from llmledger.core.usage import UNIT_BY_NAME
 from llmledger.core.window import unix_ms, zone_named
+from llmledger.core.words import Billing, CostSource
 from llmledger.reports.request import PriceLine, effective_usd, price_lines, standing_cost
 
 SHORT_ID = 8

@@ -35,7 +35,7 @@ def command(
     """Work out what a request costs, from its usage. Exit 1 when the table has no price for it."""
     from llmledger.cli import _render
     from llmledger.cli._pricing_book import instant, open_book
-    from llmledger.core.cost import Outcome
+    from llmledger.core.words import Outcome
     from llmledger.errors import AnswerIsNo
     from llmledger.pricebook.naming import near_models, split_model
 

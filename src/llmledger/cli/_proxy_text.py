@@ -2,9 +2,9 @@
 
 import json
 
-from llmledger.core.cost import CostSource
 from llmledger.core.money import money_text, usd_text
-from llmledger.core.request import Finished, UsageQuality, id_text
+from llmledger.core.request import Finished, id_text
+from llmledger.core.words import CostSource, UsageQuality
 
 BASE_URLS = (
     ("OPENAI_BASE_URL", "/openai/v1"),

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import envelope, note, out
-from llmledger.core.cost import CostSource
 from llmledger.core.money import money_text, usd_text
-from llmledger.core.request import Finished, Status, UsageQuality, id_text
+from llmledger.core.request import Finished, id_text
+from llmledger.core.words import CostSource, Status, UsageQuality
 
 if TYPE_CHECKING:
     from llmledger.operations.run_prompt import Answer

@@ -14,7 +14,7 @@ from llmledger.cli._run_model import Wanted, choose, destination
 from llmledger.errors import InputFileError, UsageError
 
 if TYPE_CHECKING:
-    from llmledger.core.request import Billing
+    from llmledger.core.words import Billing
     from llmledger.dialects._contract import Prompt
     from llmledger.ledger import Ledger
     from llmledger.ledger.conversations import Conversation
@@ -102,9 +102,8 @@ def _delivery(to: "Destination", manner: Manner, ledger: "Ledger", book: "PriceB
 
 def _billing(to: "Destination", book: "PriceBook") -> "Billing":
     """How it is paid: as the settings say, else by the provider. What a local server passes on has no price."""
-    from llmledger.core.cost import Outcome
-    from llmledger.core.request import Billing
     from llmledger.core.usage import Usage
+    from llmledger.core.words import Billing, Outcome
 
     told = surroundings().config.billing.get(to.provider.name)
     if told:
@@ -153,7 +152,7 @@ def _keep_content(ledger: "Ledger", prompt: "Prompt", answer: "Answer") -> None:
 def _conclude(answer: "Answer", manner: Manner) -> None:
     """Show what is to be shown at the end, then raise what went wrong."""
     from llmledger.cli._run_output import answer_json, summary_line
-    from llmledger.core.request import Status
+    from llmledger.core.words import Status
 
     if manner.json:
         out(answer_json(answer))

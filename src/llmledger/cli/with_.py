@@ -44,7 +44,7 @@ class Tally:
 
     def add(self, finished: "Finished") -> None:
         """Count one request."""
-        from llmledger.core.request import UsageQuality
+        from llmledger.core.words import UsageQuality
 
         self.requests += 1
         if finished.charged.cost_nanousd is None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from llmledger.core.cost import Component, CostSource
-from llmledger.core.request import Attribution, Begun, Billing, Charged, Finished, Status, UsageQuality
+from llmledger.core.cost import Component
+from llmledger.core.request import Attribution, Begun, Charged, Finished
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, CostSource, Status, UsageQuality, is_estimated
 
 
 class Kind(StrEnum):
@@ -157,11 +158,6 @@ def measures_of(finished: Finished) -> Measures:
         cost_nanousd=charged.cost_nanousd or 0,
         components=charged.components,
     )
-
-
-def is_estimated(quality: UsageQuality, source: CostSource) -> bool:
-    """Whether a request counts as estimated: its usage was not fully told, or a default price stood in."""
-    return quality in (UsageQuality.ESTIMATED, UsageQuality.PARTIAL) or source is CostSource.DEFAULT
 
 
 def place_of(finished: Finished) -> Place:

@@ -3,39 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 
 from llmledger.core.money import usd_from_nanousd
 from llmledger.core.usage import UNIT_BY_CODE, UNIT_BY_NAME, Quantity
-
-
-class Outcome(StrEnum):
-    """The four things a price can be; never merged."""
-
-    PRICED = "priced"
-    FREE = "free"
-    """An explicit zero: the rate says that this costs nothing."""
-    UNPRICED = "unpriced"
-    """Unknown. The cost is None, never 0."""
-    PARTIAL = "partial"
-    """A cost is known, but a reported unit had no price at all; it is listed."""
-
-
-class CostSource(StrEnum):
-    """Where a request's cost comes from."""
-
-    COMPUTED = "computed"
-    """Our price table."""
-    REPORTED = "reported"
-    """The provider stated it in the response; ours is kept beside it."""
-    CACHE = "cache"
-    """Answered from a cache of ours: 0."""
-    NOT_BILLED = "not_billed"
-    """Rejected before inference: 0."""
-    DEFAULT = "default"
-    """An opt-in default price of the provider; an estimate."""
-    NONE = "none"
-    """Unpriced."""
+from llmledger.core.words import Outcome
 
 
 @dataclass(frozen=True, slots=True)

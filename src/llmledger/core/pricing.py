@@ -13,10 +13,11 @@ from fractions import Fraction
 from functools import lru_cache
 from math import lcm
 
-from llmledger.core.cost import Component, Cost, Outcome
+from llmledger.core.cost import Component, Cost
 from llmledger.core.money import share_whole
 from llmledger.core.rates import Mode, Rate, Tier
 from llmledger.core.usage import ANCESTORS, OVERLAPS, UNIT_BY_NAME, Quantity, Usage, leaves_of
+from llmledger.core.words import Outcome
 
 NO_CONTEXT: Mapping[str, str] = {}
 

@@ -7,41 +7,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
-from llmledger.core.cost import Component, CostSource
+from llmledger.core.cost import Component
 from llmledger.core.usage import Usage
-
-
-class Status(StrEnum):
-    """How a request ended."""
-
-    COMPLETED = "completed"
-    """Also when it was drained after the client had left."""
-    FAILED = "failed"
-    """By the provider or the network, also by an error after HTTP 200."""
-    CANCELLED = "cancelled"
-    """By the user, or by the abort policy."""
-    INTERRUPTED = "interrupted"
-    """Our own process died; only bounds of the cost are known."""
-
-
-class Billing(StrEnum):
-    """Who pays, and how. Subscription use has a value, but it is no money spent."""
-
-    API = "api"
-    SUBSCRIPTION = "subscription"
-    LOCAL = "local"
-    UNKNOWN = "unknown"
-
-
-class UsageQuality(StrEnum):
-    """How well the usage is known."""
-
-    EXACT = "exact"
-    PARTIAL = "partial"
-    ESTIMATED = "estimated"
-    MISSING = "missing"
+from llmledger.core.words import Billing, CostSource, Status, UsageQuality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import translate
 
-from llmledger.core.request import Billing, Status
 from llmledger.core.window import Bucket
+from llmledger.core.words import Billing, Status
 from llmledger.errors import UsageError
 
 MODEL_DIMENSIONS = ("provider", "model")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from llmledger.core.request import UsageQuality
 from llmledger.core.usage import Usage
+from llmledger.core.words import UsageQuality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

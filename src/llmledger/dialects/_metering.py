@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from llmledger.core.request import UsageQuality
 from llmledger.core.usage import Usage
+from llmledger.core.words import UsageQuality
 from llmledger.dialects._aws_events import AwsEvents
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.dialects._json_stream import BODY_BOUND, Edges, JsonObjects

@@ -23,7 +23,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeAlias
 
-from llmledger.core.request import Billing, Status, UsageQuality
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._compression import open_binary
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmledger.core.request import Billing, UsageQuality
+from llmledger.core.words import Billing, UsageQuality
 from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
 from llmledger.importers._json import count, loads, mapping, moment, text
 from llmledger.importers._lines import MarkedLines

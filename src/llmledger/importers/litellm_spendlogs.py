@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmledger.core.request import Billing, Status, UsageQuality
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
 from llmledger.importers._csv import header_of, rows
 from llmledger.importers._json import count, loads_exact, mapping, milliseconds, moment, money, text

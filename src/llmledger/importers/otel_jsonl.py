@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from llmledger.core.request import Billing, Status, UsageQuality
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
 from llmledger.importers._json import count, loads, mapping, milliseconds, moment, text
 from llmledger.importers._lines import MarkedLines

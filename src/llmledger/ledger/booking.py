@@ -21,7 +21,8 @@ from llmledger.core.adjustment import (
     reversal,
     standing_of,
 )
-from llmledger.core.request import Begun, Finished, Status, id_text
+from llmledger.core.request import Begun, Finished, id_text
+from llmledger.core.words import Status
 from llmledger.ledger.bulk import PlainRow, insert_plain
 from llmledger.ledger.codec import from_json, to_json
 from llmledger.ledger.dictionaries import Dictionaries, digest_of

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from llmledger.core.adjustment import is_estimated
-from llmledger.core.cost import CostSource
-from llmledger.core.request import UsageQuality
 from llmledger.core.selection import (
     ATTRIBUTION_DIMENSIONS,
     BILLINGS,
@@ -17,6 +14,7 @@ from llmledger.core.selection import (
     Selection,
     is_failed,
 )
+from llmledger.core.words import CostSource, UsageQuality, is_estimated
 
 Params = list[object]
 _Entry = TypeVar("_Entry")

@@ -8,19 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from llmledger.core.adjustment import Adjustment, Answer, Kind, Measures, Place, answer_of, place_of
-from llmledger.core.cost import Component, CostSource, components_from_json, components_json
-from llmledger.core.request import (
-    Attribution,
-    Begun,
-    Billing,
-    Charged,
-    Estimate,
-    Finished,
-    Part,
-    Status,
-    UsageQuality,
-)
+from llmledger.core.cost import Component, components_from_json, components_json
+from llmledger.core.request import Attribution, Begun, Charged, Estimate, Finished, Part
 from llmledger.core.usage import COLUMN_UNITS, RARE_UNITS, Quantity, Usage
+from llmledger.core.words import Billing, CostSource, Status, UsageQuality
 from llmledger.ledger.codec import compact, from_plain, to_plain
 from llmledger.ledger.dictionaries import Dictionaries
 

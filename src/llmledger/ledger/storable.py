@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from llmledger.core.adjustment import Adjustment
-from llmledger.core.cost import CostSource
 from llmledger.core.request import Attribution, Begun, Charged, Finished, Part
 from llmledger.core.usage import COLUMN_UNITS, Usage
+from llmledger.core.words import CostSource
 
 LONGEST_NAME = 500
 """Characters of a model, a user, a tag and the like."""

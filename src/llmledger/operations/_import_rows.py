@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from llmledger.core.request import Attribution, Begun, Billing, Finished, Status, UsageQuality, request_id_at
+from llmledger.core.request import Attribution, Begun, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.importers._contract import Imported
 from llmledger.ledger.booking import source_digest

@@ -6,10 +6,11 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Protocol
 
-from llmledger.core.cost import Component, Cost, CostSource, Outcome
+from llmledger.core.cost import Component, Cost
 from llmledger.core.money import nanousd_from_usd, share_out
-from llmledger.core.request import Begun, Charged, Estimate, Part, Status, UsageQuality
+from llmledger.core.request import Begun, Charged, Estimate, Part
 from llmledger.core.usage import Usage
+from llmledger.core.words import CostSource, Outcome, Status, UsageQuality
 from llmledger.dialects._contract import Reading
 
 CHARACTERS_PER_TOKEN = 4

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil, floor
 
-from llmledger.core.cost import Cost, Outcome
+from llmledger.core.cost import Cost
 from llmledger.core.usage import Usage
+from llmledger.core.words import Outcome
 from llmledger.operations.charge import Prices
 from llmledger.operations.choose_model import ModelName
 from llmledger.tokenizers import TokenEstimate, estimate_tokens

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 
-from llmledger.core.request import Billing, Finished
+from llmledger.core.request import Finished
+from llmledger.core.words import Billing
 from llmledger.errors import UsageError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from llmledger.core.redaction import redact
-from llmledger.core.request import Attribution, Begun, Billing, Estimate, Finished, Status
+from llmledger.core.request import Attribution, Begun, Estimate, Finished
+from llmledger.core.words import Billing, Status
 from llmledger.dialects._contract import Reading
 from llmledger.operations.charge import Outcomes, Prices, estimate, settle
 

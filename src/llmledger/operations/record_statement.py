@@ -6,14 +6,14 @@ from decimal import localcontext
 from fractions import Fraction
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, Place
-from llmledger.core.cost import CostSource
 from llmledger.core.money import round_half_even, share_out
 from llmledger.core.reconcile import Comparison
 from llmledger.core.reconcile_causes import Cause, Finding
 from llmledger.core.reconcile_cells import ms_of, time_of
 from llmledger.core.reconcile_words import class_rows
-from llmledger.core.request import Attribution, Billing, Status, UsageQuality
+from llmledger.core.request import Attribution
 from llmledger.core.statement import EXACT, StatementLine
+from llmledger.core.words import Billing, CostSource, Status, UsageQuality
 from llmledger.errors import UsageError
 from llmledger.ledger import Ledger
 from llmledger.ledger.statement_store import Clearing, Settled, record_statement, undo_statement

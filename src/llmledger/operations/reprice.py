@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from llmledger.core.adjustment import Adjustment, Kind, is_estimated, move
-from llmledger.core.cost import Cost, CostSource
+from llmledger.core.adjustment import Adjustment, Kind, move
+from llmledger.core.cost import Cost
 from llmledger.core.request import id_text
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
+from llmledger.core.words import CostSource, is_estimated
 from llmledger.ledger.queries import Connection
 from llmledger.ledger.queries_log import find_rows
 from llmledger.ledger.standing import Recorded, recorded_row

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from llmledger.core.request import Attribution, Begun, Billing, Finished, Status
+from llmledger.core.request import Attribution, Begun, Finished
+from llmledger.core.words import Billing, Status
 from llmledger.dialects import load
 from llmledger.dialects._contract import BuiltRequest, Meter, Prompt, Reading, RequestFacts
 from llmledger.errors import LedgerError

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from llmledger.core.request import Attribution, Billing
+from llmledger.core.request import Attribution
+from llmledger.core.words import Billing
 from llmledger.dialects import decoded, load
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.dialects._request import texts

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 
 SWITCHED = "switched_to_api_billing"
 """The flag of the first request of a session that is billed by the token after others were not."""

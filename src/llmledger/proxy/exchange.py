@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from llmledger.core.money import nanousd_from_usd
-from llmledger.core.request import Begun, Finished, Status, id_text
+from llmledger.core.request import Begun, Finished, id_text
+from llmledger.core.words import Status
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from llmledger.operations import request_headers as header
