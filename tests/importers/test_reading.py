@@ -73,7 +73,17 @@ def test_a_line_over_the_limit_is_passed_over_in_bounded_memory(monkeypatch: pyt
     assert "passed over" in found[0].reason
     late = b'{"picture":"' + b"x" * 500 + b'","usage":1}\n'
     assert "passed over" in marked(late)[0][0].reason
-    assert ([], len(picture) - 1) == marked(picture.rstrip())
+    assert marked(picture.rstrip()) == ([], 0), "its writer may not have finished"
+    assert marked(b'{"usage":1}\n' + usage[:-1]) == ([(0, b'{"usage":1}')], 12)
+
+
+@pytest.mark.parametrize("length", range(1, 30))
+def test_a_line_that_is_still_written_is_neither_given_nor_a_problem(length: int) -> None:
+    """A half one may end in a brace; `end` stays before it."""
+    whole = b'{"usage":{"a":1},"b":{"c":{}}}'
+
+    assert marked(b'{"b":1}\n' + whole[:length]) == ([], 8)
+    assert marked(b'{"b":1}\n' + whole) == ([(8, whole)], 8)
 
 
 def test_a_last_line_without_newline_is_given_when_it_can_be_whole() -> None:

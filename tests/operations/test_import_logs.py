@@ -9,8 +9,10 @@ import pytest
 from tests.support.builders import NOON, a_finished, a_usage
 from tests.support.claude_logs import import_files, line, rows, totals
 
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
+from llmledger.importers._contract import Checkpoint
 from llmledger.ledger import open_ledger
+from llmledger.operations._import_files import is_unchanged, look_at, reached, resumed
 
 
 @pytest.fixture
@@ -92,6 +94,20 @@ def test_a_message_in_several_session_files_counts_once(log: Path, ledger_path: 
 
     assert (again.added, again.known) == (1, 2)
     assert totals(ledger_path)[0] == 3
+
+
+def test_a_log_that_grows_while_it_is_read_is_read_on_from_a_whole_line(tmp_path: Path) -> None:
+    """What was read reaches further than the size that was looked at, which may be amid a line."""
+    log = tmp_path / "s1.jsonl"
+    log.write_text(line(1) + line(2)[:50])
+    look = look_at(log)
+    append(log, line(2)[50:])
+    end = len(line(1) + line(2))
+    position = reached(look, resumed(look, None, None), Checkpoint(end))
+
+    assert position.offset == end
+    assert resumed(look_at(log), position, None).offset == end
+    assert not is_unchanged(look_at(log), position, None)
 
 
 def test_a_half_written_line_waits_for_its_end(log: Path, ledger_path: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from tests.support.builders import NOON
 
-from llmledger.core.request import Attribution, Billing
+from llmledger.core.request import Attribution
+from llmledger.core.words import Billing
 from llmledger.ledger import open_ledger
+from llmledger.ledger.imports import PATIENT
 from llmledger.operations._import_rows import without_git
 from llmledger.operations.import_logs import LedgerSink, Means, SourceOrder, SourceResult, import_logs
 from llmledger.pricebook import load, packaged_folder
@@ -60,7 +62,7 @@ def import_files(
 ) -> SourceResult:
     """Import some logs of one source into a ledger."""
     order.setdefault("billing", Billing.API)
-    with open_ledger(ledger, now=lambda: NOON) as opened, LedgerSink(opened, lambda: NOON) as sink:
+    with open_ledger(ledger, now=lambda: NOON, manners=PATIENT) as opened, LedgerSink(opened, lambda: NOON) as sink:
         orders = [SourceOrder(name=source, files=tuple(files), **order)]
         (result,) = import_logs(
             orders,

@@ -13,8 +13,9 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._import_means import KINDS, means, open_existing, orders_of
 from llmledger.cli._import_show import plan_json, results_json, show_plan, show_results
+from llmledger.cli._interrupt import interrupt_put_off
 from llmledger.cli._render import note, out, progress
-from llmledger.core.request import Billing
+from llmledger.core.words import Billing
 
 if TYPE_CHECKING:
     from llmledger.ledger import Ledger
@@ -91,9 +92,10 @@ class ImportTask:
 
     def _open(self) -> "Ledger":
         from llmledger.ledger import open_ledger
+        from llmledger.ledger.imports import PATIENT
 
         world = surroundings()
-        return open_ledger(self._path, now=world.now, home_zone=world.zone_name() or "UTC")
+        return open_ledger(self._path, now=world.now, home_zone=world.zone_name() or "UTC", manners=PATIENT)
 
     def _remember(self, ledger: "Ledger") -> None:
         from llmledger.ledger.imports import remember_billing
@@ -121,16 +123,20 @@ class ImportTask:
             keep_up(reader.connection, reader.home_zone, patience_s=None)
 
     def watch(self, find: "Callable[[], Sequence[Source]]") -> None:
-        """Look for appended lines and new files every two seconds, until Ctrl-C."""
+        """Look for appended lines and new files every two seconds, until Ctrl-C; a round that has begun is told of."""
         note("Watching; Ctrl-C ends it.")
         pause = threading.Event()
         try:
             while not pause.wait(POLL_SECONDS):
-                with self._open() as ledger:
-                    results = self._import(ledger, self._ordered(find()), quiet=True)
-                for one in results:
-                    if one.added or one.snapshots or one.problems:
-                        corrected = f", {one.snapshots:,} corrected" if one.snapshots else ""
-                        note(f"{surroundings().now():%H:%M:%S}  {one.name}: {one.added:,} new{corrected}")
+                with interrupt_put_off():
+                    self._follow(self._ordered(find()))
         except KeyboardInterrupt:
             note("Stopped.")
+
+    def _follow(self, orders: "Sequence[SourceOrder]") -> None:
+        with self._open() as ledger:
+            results = self._import(ledger, orders, quiet=True)
+        for one in results:
+            if one.added or one.snapshots or one.problems:
+                corrected = f", {one.snapshots:,} corrected" if one.snapshots else ""
+                note(f"{surroundings().now():%H:%M:%S}  {one.name}: {one.added:,} new{corrected}")

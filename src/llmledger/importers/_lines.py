@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from llmledger.importers._contract import Problem
+from llmledger.importers._json import loads
 
 BLOCK = 1 << 20
 LONGEST_LINE = 8 << 20
@@ -32,11 +33,12 @@ class MarkedLines:
             block = rest + chunk if rest else chunk
             cut = block.rfind(b"\n") + 1
             if not cut:
+                rest = block
                 if len(block) > LONGEST_LINE:
+                    start, rest = self.end, b""
                     yield self._passed_over(block)
-                    rest = b""
-                else:
-                    rest = block
+                    if self.end == start:
+                        return
                 continue
             rest = block[cut:]
             found = self._marked(block[:cut])
@@ -72,17 +74,27 @@ class MarkedLines:
             at += len(line) + 1
 
     def _last(self, rest: bytes) -> list[tuple[int, bytes] | Problem]:
-        if rest.rstrip().endswith(b"}") and self._find(rest, 0) >= 0:
-            return [(self.end, rest)]
-        return []
+        return [(self.end, rest)] if self._find(rest, 0) >= 0 and _is_whole(rest) else []
 
     def _passed_over(self, block: bytes) -> list[tuple[int, bytes] | Problem]:
-        """Skip to the end of an overlong line; a problem only when a marker stands in it."""
+        """Skip to the end of an overlong line; a problem only when a marker stands in it, and it is whole."""
         start, is_marked = self.end, self._find(block, 0) >= 0
-        self.end += len(block)
+        end = start + len(block)
         while chunk := self._stream.readline(BLOCK):
-            self.end += len(chunk)
+            end += len(chunk)
             is_marked = is_marked or self._find(chunk, 0) >= 0
             if chunk.endswith(b"\n"):
-                break
-        return [Problem(start, f"a line of {self.end - start:,} bytes, passed over")] if is_marked else []
+                self.end = end
+                return [Problem(start, f"a line of {end - start:,} bytes, passed over")] if is_marked else []
+        return []
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line that nothing has ended yet is a JSON object; a half one can end in a brace too."""
+    if not line.rstrip().endswith(b"}"):
+        return False
+    try:
+        loads(line)
+    except ValueError:
+        return False
+    return True

@@ -15,8 +15,13 @@ from llmledger.ledger.booking import Booked, Books, source_digest
 from llmledger.ledger.bulk import PlainRow
 from llmledger.ledger.codec import compact
 from llmledger.ledger.ledger import Ledger, RecordCounts
+from llmledger.ledger.manners import Manners
 from llmledger.ledger.rows import ms_of, time_of
 
+PATIENCE_S = 120.0
+"""How long an import waits for the others: no client waits for it, and its writes cannot go to the spool."""
+PATIENT = Manners(patience_s=PATIENCE_S, open_patience_s=PATIENCE_S)
+"""How an import opens a ledger: several may run at once, and each takes its turn."""
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
@@ -57,7 +62,7 @@ class Batch:
 
 def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts:
     """Write a batch in one transaction; each request counts once however often it is handed in. Raises StorageError."""
-    booked: list[Booked] = ledger.call(lambda books: _write(books, batch, ms_of(now)))
+    booked: list[Booked] = ledger.call(lambda books: _write(books, batch, ms_of(now)), patience_s=PATIENCE_S)
     return RecordCounts(
         added=booked.count(Booked.ADDED),
         known=booked.count(Booked.KNOWN),
@@ -102,6 +107,7 @@ def remember_billing(ledger: Ledger, source: str, kind: str) -> None:
                 (f"billing:{source}", kind),
             ).rowcount
         ),
+        patience_s=PATIENCE_S,
     )
 
 

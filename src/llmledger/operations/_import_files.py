@@ -99,8 +99,8 @@ def log_file(look: Look, position: Position) -> LogFile:
 
 
 def reached(look: Look, position: Position, mark: Checkpoint) -> Position:
-    """The position after a checkpoint."""
-    offset = 0 if is_compressed(look.path) else min(mark.offset, look.size)
+    """The position after a checkpoint, which is behind the size that was looked at when the log has grown since."""
+    offset = 0 if is_compressed(look.path) else mark.offset
     moved = replace(position, offset=offset, state=mark.state)
     if not offset:
         return moved

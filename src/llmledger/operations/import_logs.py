@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from llmledger.core.request import Attribution, Billing
+from llmledger.core.request import Attribution
+from llmledger.core.words import Billing
 from llmledger.errors import InputFileError
 from llmledger.importers import load
 from llmledger.importers._contract import Imported, Importer, Problem
 from llmledger.ledger import Ledger, RecordCounts
-from llmledger.ledger.imports import Batch, FileNote, FileProblem, import_batch, read_notes
+from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, FileProblem, import_batch, read_notes
 from llmledger.operations._import_files import (
     Look,
     Position,
@@ -101,8 +102,10 @@ class LedgerSink:
 
     def notes(self, source: str) -> Mapping[str, FileNote]:
         """How far each log was read."""
-        notes: dict[str, FileNote] = self._ledger.call(lambda books: read_notes(books.connection, source))
-        return notes
+        noted: dict[str, FileNote] = self._ledger.call(
+            lambda books: read_notes(books.connection, source), patience_s=PATIENCE_S
+        )
+        return noted
 
     def take(self, batch: Batch) -> RecordCounts:
         """Write one batch in one transaction, after the one before it."""
