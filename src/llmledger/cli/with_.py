@@ -140,7 +140,9 @@ def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterato
         setup = replace(proxy_setup(opened, HOST, who), on_finished=tally.add)
         serve = threading.Thread(target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started})
         serve.start()
-        is_ready.wait()
+        while not is_ready.wait(0.1):
+            if not serve.is_alive():
+                raise _CannotListen("the proxy could not be started")
         try:
             yield url
         finally:
