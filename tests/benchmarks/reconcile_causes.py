@@ -15,8 +15,8 @@ from itertools import combinations
 
 from tests.support.planted import PLANTS, TERMS, Case, Plant, Rows, a_case
 
-from llmledger.core.reconcile import Comparison, compare
-from llmledger.core.reconcile_causes import Cause, Grain
+from llmledger.core.reconcile.causes import Cause, Grain
+from llmledger.core.reconcile.compare import Comparison, compare
 
 QUIET = ((Cause.MATCHED,), (Cause.ROUNDING,))
 

@@ -11,8 +11,8 @@ from tests.support.billed_ledger import MORNING, a_ledger, a_request
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, move, place_of, reversal, standing_of
 from llmledger.core.cost import Component
-from llmledger.core.reconcile_cells import ms_of
-from llmledger.core.reconcile_rows import Booked
+from llmledger.core.reconcile.booked import Booked
+from llmledger.core.reconcile.cells import ms_of
 from llmledger.core.request import Charged, Finished
 from llmledger.core.usage import Usage
 from llmledger.core.words import Billing, CostSource

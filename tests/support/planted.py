@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from llmledger.core.reconcile import Terms
-from llmledger.core.reconcile_causes import Cause, Grain
-from llmledger.core.reconcile_rows import CORE_METERS, Booked, Skip, never, quantities
+from llmledger.core.reconcile.booked import CORE_METERS, Booked, Skip, never, quantities
+from llmledger.core.reconcile.causes import Cause, Grain
+from llmledger.core.reconcile.compare import Terms
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.support.planted import FIRST, FIRST_MS, PRICES, PROVIDER, TERMS, Rows, priced
 
-from llmledger.core.reconcile import Comparison, compare
-from llmledger.core.reconcile_causes import Cause, Finding
-from llmledger.core.reconcile_rows import Booked
+from llmledger.core.reconcile.booked import Booked
+from llmledger.core.reconcile.causes import Cause, Finding
+from llmledger.core.reconcile.compare import Comparison, compare
 from llmledger.core.statement import StatementLine
 
 DAY = timedelta(days=1)

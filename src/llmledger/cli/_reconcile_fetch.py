@@ -7,7 +7,7 @@ from typing import TextIO
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, progress
-from llmledger.core.reconcile_cells import Block
+from llmledger.core.reconcile.cells import Block
 from llmledger.core.window import from_unix_ms
 from llmledger.operations.fetch_statement import fetch, key_of
 from llmledger.upstream.http import Surroundings, Wait

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import Column, envelope, note, out, table
-from llmledger.core.reconcile_cells import time_of
-from llmledger.core.reconcile_words import period_text, usd
+from llmledger.core.reconcile.cells import time_of
+from llmledger.core.reconcile.sentences import period_text, usd
 from llmledger.errors import UsageError
 
 

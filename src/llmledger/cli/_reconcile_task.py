@@ -11,8 +11,8 @@ from typing import Any
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, progress, warn
 from llmledger.core.period import Clock, parse_period
-from llmledger.core.reconcile_cells import Block
-from llmledger.core.reconcile_rows import LedgerSource, Skip, never
+from llmledger.core.reconcile.booked import LedgerSource, Skip, never
+from llmledger.core.reconcile.cells import Block
 from llmledger.core.window import unix_ms
 from llmledger.errors import InputFileError, LedgerMissing, UsageError
 from llmledger.operations.reconcile import (

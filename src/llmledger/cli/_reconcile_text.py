@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from llmledger.cli._render import Column, shorten, table, width
-from llmledger.core.reconcile_causes import Finding
-from llmledger.core.reconcile_digest import OddPrice
-from llmledger.core.reconcile_words import (
+from llmledger.core.reconcile.causes import Finding
+from llmledger.core.reconcile.digest import OddPrice
+from llmledger.core.reconcile.sentences import (
     GRAIN_WORDS,
     Advice,
     advice,

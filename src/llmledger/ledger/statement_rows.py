@@ -7,7 +7,7 @@ from decimal import Decimal
 from heapq import merge
 from typing import Any
 
-from llmledger.core.reconcile_rows import Booked, Skip, never
+from llmledger.core.reconcile.booked import Booked, Skip, never
 from llmledger.core.usage import COLUMN_UNITS, Quantity
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)

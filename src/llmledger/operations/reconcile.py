@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from llmledger.core.reconcile import Comparison, Terms, compare
-from llmledger.core.reconcile_cells import Block, Canonical
-from llmledger.core.reconcile_digest import Digest
-from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
+from llmledger.core.reconcile.cells import Block, Canonical
+from llmledger.core.reconcile.compare import Comparison, Terms, compare
+from llmledger.core.reconcile.digest import Digest
 from llmledger.core.statement import EXACT, Statement, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Usage
 from llmledger.core.window import from_unix_ms

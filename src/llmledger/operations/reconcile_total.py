@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 
-from llmledger.core.reconcile_rows import LedgerSource
+from llmledger.core.reconcile.booked import LedgerSource
 from llmledger.core.statement import EXACT, Format, LineKind, Statement, StatementLine
 from llmledger.core.window import from_unix_ms
 from llmledger.errors import UsageError

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, Place
 from llmledger.core.money import round_half_even, share_out
-from llmledger.core.reconcile import Comparison
-from llmledger.core.reconcile_causes import Cause, Finding
-from llmledger.core.reconcile_cells import ms_of, time_of
-from llmledger.core.reconcile_words import class_rows
+from llmledger.core.reconcile.causes import Cause, Finding
+from llmledger.core.reconcile.cells import ms_of, time_of
+from llmledger.core.reconcile.compare import Comparison
+from llmledger.core.reconcile.sentences import class_rows
 from llmledger.core.request import Attribution
 from llmledger.core.statement import EXACT, StatementLine
 from llmledger.core.words import Billing, CostSource, Status, UsageQuality

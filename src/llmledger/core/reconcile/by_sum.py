@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile_boundary import HalfHours, edges, shift_of, shift_words
-from llmledger.core.reconcile_causes import Cause, Finding, Grain
-from llmledger.core.reconcile_cells import ZERO, Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
-from llmledger.core.reconcile_explain import explain
-from llmledger.core.reconcile_keys import take_away, unseen_keys
-from llmledger.core.reconcile_rows import NANO, Booked, LedgerSource, UnitPrice
-from llmledger.core.reconcile_view import Claim, View
+from llmledger.core.reconcile.booked import NANO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.causes import Cause, Finding, Grain
+from llmledger.core.reconcile.cells import ZERO, Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
+from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words
+from llmledger.core.reconcile.explain import explain
+from llmledger.core.reconcile.keys import take_away, unseen_keys
+from llmledger.core.reconcile.view import Claim, View
 from llmledger.core.statement import Format
 
 DAY_MS = 86_400_000

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from llmledger.core.reconcile import Comparison
-from llmledger.core.reconcile_causes import Cause, Finding, Grain
-from llmledger.core.reconcile_digest import Digest
-from llmledger.core.reconcile_words import advice, class_rows, coverage_text, group_rows, period_text, sentences
+from llmledger.core.reconcile.causes import Cause, Finding, Grain
+from llmledger.core.reconcile.compare import Comparison
+from llmledger.core.reconcile.digest import Digest
+from llmledger.core.reconcile.sentences import advice, class_rows, coverage_text, group_rows, period_text, sentences
 from llmledger.core.statement import LineKind, StatementLine
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)

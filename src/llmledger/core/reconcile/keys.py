@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from llmledger.core.reconcile_cells import ZERO, Cell, CellKey, Side
+from llmledger.core.reconcile.cells import ZERO, Cell, CellKey, Side
 
 
 def unseen_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[str]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
-from llmledger.core.reconcile_causes import Cause, Grain, told_apart
-from llmledger.core.reconcile_cells import ZERO
-from llmledger.core.reconcile_claims import MODES, exact_claims
-from llmledger.core.reconcile_view import INPUTS, Claim, View, less
+from llmledger.core.reconcile.causes import Cause, Grain, told_apart
+from llmledger.core.reconcile.cells import ZERO
+from llmledger.core.reconcile.claims import MODES, exact_claims
+from llmledger.core.reconcile.view import INPUTS, Claim, View, less
 
 _MOST_TOGETHER = 2
 _MOST_CLAIMS = 12

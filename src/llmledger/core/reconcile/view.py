@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from llmledger.core.reconcile_causes import Cause, Grain
-from llmledger.core.reconcile_cells import ZERO, Billed, Block, Side
-from llmledger.core.reconcile_rows import Booked, UnitPrice
+from llmledger.core.reconcile.booked import Booked, UnitPrice
+from llmledger.core.reconcile.causes import Cause, Grain
+from llmledger.core.reconcile.cells import ZERO, Billed, Block, Side
 
 INPUTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 NO_CONTEXT: Mapping[str, str] = {}

@@ -1,7 +1,7 @@
 """Compare a statement with the ledger, and put every cent of the difference in a class with its evidence.
 
 The match ladder: by the provider's id where the statement names requests; else by period, model, key and meter; else by period
-alone. Which causes can be told apart at which grain stands in `reconcile_causes`. Amounts are exact: the findings' amounts sum
+alone. Which causes can be told apart at which grain stands in `causes`. Amounts are exact: the findings' amounts sum
 to billed less ledger, to the last decimal.
 """
 
@@ -11,11 +11,11 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, localcontext
 from itertools import chain
 
-from llmledger.core.reconcile_aggregate import Aggregate
-from llmledger.core.reconcile_causes import Cause, Finding, Grain
-from llmledger.core.reconcile_cells import ZERO, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
-from llmledger.core.reconcile_requests import DAY_MS, Priced, Requests
-from llmledger.core.reconcile_rows import LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
+from llmledger.core.reconcile.by_request import DAY_MS, Priced, Requests
+from llmledger.core.reconcile.by_sum import Aggregate
+from llmledger.core.reconcile.causes import Cause, Finding, Grain
+from llmledger.core.reconcile.cells import ZERO, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
 LONGEST_MS = 26 * 3_600_000

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
-from llmledger.core.reconcile_causes import Cause, Finding, Grain, told_apart
-from llmledger.core.reconcile_cells import ZERO, Billed, Canonical, Side, ms_of, time_of
-from llmledger.core.reconcile_explain import explain
-from llmledger.core.reconcile_rows import NANO, Booked, LedgerSource, UnitPrice, money, quantities
-from llmledger.core.reconcile_view import View
+from llmledger.core.reconcile.booked import NANO, Booked, LedgerSource, UnitPrice, money, quantities
+from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
+from llmledger.core.reconcile.cells import ZERO, Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile.explain import explain
+from llmledger.core.reconcile.view import View
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import Quantity
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from tests.support.planted import PLANTS, TERMS, Case, Plant, Rows, a_case
 
-from llmledger.core.reconcile import Comparison, compare
-from llmledger.core.reconcile_causes import Cause, Finding, Grain
+from llmledger.core.reconcile.causes import Cause, Finding, Grain
+from llmledger.core.reconcile.compare import Comparison, compare
 
 SEEDS = (3, 11)
 

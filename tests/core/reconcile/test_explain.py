@@ -8,7 +8,7 @@ import pytest
 from tests.support.planted import FIRST, FIRST_MS, priced
 from tests.support.reconcile_cases import DAY, HOUR_MS, a_line, a_row, both, classes, found, only
 
-from llmledger.core.reconcile_causes import Cause, Grain, told_apart
+from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.statement import LineKind
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from llmledger.core.reconcile_causes import Grain
-from llmledger.core.reconcile_rows import CORE_METERS, Booked, money, quantities
+from llmledger.core.reconcile.booked import CORE_METERS, Booked, money, quantities
+from llmledger.core.reconcile.causes import Grain
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Quantity
 

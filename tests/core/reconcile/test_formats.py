@@ -13,10 +13,10 @@ import pytest
 from tests.support.planted import Rows
 from tests.support.statement_text import cases
 
-from llmledger.core.reconcile import Comparison, Terms, compare
-from llmledger.core.reconcile_causes import Cause
-from llmledger.core.reconcile_cells import ms_of
-from llmledger.core.reconcile_rows import Booked
+from llmledger.core.reconcile.booked import Booked
+from llmledger.core.reconcile.causes import Cause
+from llmledger.core.reconcile.cells import ms_of
+from llmledger.core.reconcile.compare import Comparison, Terms, compare
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME
 from llmledger.statements import read, recognise
