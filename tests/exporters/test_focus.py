@@ -97,3 +97,15 @@ def test_a_free_component_without_quantity_has_a_price_of_zero() -> None:
     rows = rows_of({**REQUEST, "cost_nanousd": 10, "components": '{"i": [0, 0], "as": ["0.5", 10]}'})
 
     assert (rows[0]["ListUnitPrice"], rows[1]["ConsumedUnit"], rows[1]["ConsumedQuantity"]) == ("0.0", "Seconds", "0.5")
+
+
+def test_strings_are_ascii_and_the_tags_keep_every_name() -> None:
+    """The specification's StringHandling; a key's fingerprint has an ellipsis, a project an accent."""
+    row = rows_of({**REQUEST, "project": "Zürich 東", "model": "modèle", "user": "Zoë", "rate": None})[0]
+
+    assert all(value.isascii() for value in row.values())
+    assert row["BillingAccountId"] == row["BillingAccountName"] == "anthropic:ab...4f2a"
+    assert (row["SubAccountId"], row["SubAccountName"]) == ("Z\\xfcrich \\u6771", "Zurich \\u6771")
+    assert (row["SkuId"], row["SkuPriceId"]) == ("mod\\xe8le", "mod\\xe8le/input_tokens")
+    assert json.loads(row["Tags"])["llmledger/user"] == "Zoë"
+    assert json.loads(row["Tags"])["llmledger/project"] == "Zürich 東"

@@ -1,13 +1,15 @@
 """FOCUS: the FinOps Open Cost and Usage Specification 1.2, with the provider columns of 1.3 beside the old ones.
 
 One row per meter (input, cached input, output ...) of each request, from the stored components; costs add up to the
-ledger's. Requests without a price have no row, since the specification has no unknown cost.
+ledger's. Requests without a price have no row, since the specification has no unknown cost. Its strings are ASCII, so
+names are written without their accents and ids with escapes; the tags have every name as it is.
 Source: https://focus.finops.org/focus-specification/v1-2/
 """
 
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,11 +66,13 @@ def _shared(request: Mapping[str, object]) -> dict[str, object]:
     day = started.replace(hour=0, minute=0, second=0, microsecond=0)
     month = day.replace(day=1)
     after = (month + timedelta(days=32)).replace(day=1)
-    provider, model = str(request["provider"]), str(request["model"] or "unnamed")
-    account = f"{provider}:{request['key'] or 'unknown'}"
+    provider, model = _ascii_id(str(request["provider"])), _model(request)
+    # A key's fingerprint ends after an ellipsis.
+    account = f"{provider}:{request['key'] or 'unknown'}".replace("…", "...")
+    project = None if request["project"] is None else str(request["project"])
     return {
-        "BillingAccountId": account,
-        "BillingAccountName": account,
+        "BillingAccountId": _ascii_id(account),
+        "BillingAccountName": _ascii_name(account),
         "BillingAccountType": "API key",
         "BillingCurrency": "USD",
         "BillingPeriodStart": _time(month),
@@ -88,10 +92,10 @@ def _shared(request: Mapping[str, object]) -> dict[str, object]:
         "ServiceSubcategory": "Generative AI",
         "ServiceName": f"{provider} API",
         "SkuId": model,
-        "SubAccountId": request["project"],
-        "SubAccountName": request["project"],
-        "SubAccountType": None if request["project"] is None else "Project",
-        "Tags": json.dumps(_tags(request), ensure_ascii=False),
+        "SubAccountId": None if project is None else _ascii_id(project),
+        "SubAccountName": None if project is None else _ascii_name(project),
+        "SubAccountType": None if project is None else "Project",
+        "Tags": json.dumps(_tags(request)),
         "x_RequestId": request["request_id"],
         **dict.fromkeys(_EMPTY),
     }
@@ -117,11 +121,11 @@ def _meter(request: Mapping[str, object], unit: Unit, quantity: Fraction, nanous
     contracted = "0.0" if is_plan else price
     measure = "Tokens" if unit.name.endswith("_tokens") else unit.name.rpartition("_")[2].capitalize()
     context = json.loads(str(request["price_context"] or "{}"))
-    model = request["model"] or "unnamed"
+    model = _model(request)
     return {
         "ChargeDescription": f"{model} {name}",
         "SkuMeter": name,
-        "SkuPriceId": f"{request['rate'] or model}/{unit.name}",
+        "SkuPriceId": _ascii_id(f"{request['rate'] or model}/{unit.name}"),
         "SkuPriceDetails": json.dumps({f"x_{key}": value for key, value in context.items()}),
         "ConsumedQuantity": _decimal(quantity),
         "ConsumedUnit": measure,
@@ -138,6 +142,21 @@ def _meter(request: Mapping[str, object], unit: Unit, quantity: Fraction, nanous
         "PricingCurrencyEffectiveCost": _plain(billed),
         "x_TokenType": unit.name,
     }
+
+
+def _model(request: Mapping[str, object]) -> str:
+    return _ascii_id(str(request["model"] or "unnamed"))
+
+
+def _ascii_id(text: str) -> str:
+    """Different ids stay different."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def _ascii_name(text: str) -> str:
+    """What a person still reads: Zürich is Zurich."""
+    plain = (character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character))
+    return _ascii_id("".join(plain))
 
 
 def _decimal(exact: Fraction) -> str:
