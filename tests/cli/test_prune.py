@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,71 @@ def test_an_archive_is_hashed_and_restores_what_went(run_cli: RunCli, ledger: Pa
     assert report(run_cli, "--ledger", other)["totals"]["cost_usd"] == "29"
     again = run_cli("import", "--source", "llmledger", archive)
     assert "0 of 29 requests" in again.stdout
+
+
+def _exported(run_cli: RunCli, ledger: Path) -> str:
+    return run_cli("export", "--format", "jsonl", "--content", "--ledger", ledger).stdout
+
+
+def test_texts_and_detail_that_go_together_are_both_archived(
+    run_cli: RunCli, ledger_path: Path, tmp_path: Path
+) -> None:
+    """The texts go first, into an archive of their own; both archives make the identical ledger again."""
+    with open_ledger(ledger_path, now=lambda: NOON) as book:
+        for month in (8, 9):
+            begun = a_begun(started_at=NOON.replace(month=month), attribution=Attribution(user="ada", session="s"))
+            book.record(a_finished(begun, source_key=f"log:{month}"))
+            book.store_content(begun.request_id, begun.started_at, prompt=f"question {month}", response="answer")
+    before = _exported(run_cli, ledger_path)
+
+    done = run_cli("prune", "--older-than", "30d", "--archive", tmp_path / "kept", "--yes", "--json")
+
+    names = [tier["archive"] for tier in json.loads(done.stdout)["tiers"]]
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == sorted(names)
+    assert "question" not in _exported(run_cli, ledger_path) and rows_in(ledger_path) == 0
+    other = tmp_path / "other.db"
+    for name in reversed(names):
+        assert run_cli("import", "--source", "llmledger", tmp_path / "kept" / name, "--ledger", other).exit_code == 0
+    assert _exported(run_cli, other) == before != ""
+
+
+def test_a_restored_ledger_knows_what_it_imported(run_cli: RunCli, ledger_path: Path, tmp_path: Path) -> None:
+    """The importers' keys are in the archive: the same log line is not counted again where it was restored."""
+    logged = a_finished(a_begun(source="import:llm", started_at=NOON.replace(month=8)), source_key="log:1")
+    with open_ledger(ledger_path, now=lambda: NOON) as book:
+        assert book.record(logged)
+    other, file = tmp_path / "other.db", tmp_path / "all.jsonl"
+    run_cli("export", "-o", file)
+    run_cli("import", "--source", "llmledger", file, "--ledger", other)
+
+    with open_ledger(other, now=lambda: NOON) as book:
+        again = a_finished(a_begun(source="import:llm", started_at=NOON.replace(month=8)), source_key="log:1")
+        assert not book.record(again)
+    assert _exported(run_cli, other) == _exported(run_cli, ledger_path)
+
+
+def test_an_archive_never_replaces_another(run_cli: RunCli, ledger: Path, tmp_path: Path) -> None:
+    """A prune that died left an archive of what it had removed; the next one, with the same cut, is numbered."""
+    prune = ("prune", "--older-than", "30d", "--what", "detail", "--archive", tmp_path / "kept", "--yes", "--json")
+    first = json.loads(run_cli(*prune).stdout)["tiers"][0]
+    with open_ledger(ledger, now=lambda: NOON) as book:
+        book.record(a_finished(a_begun(started_at=NOON - timedelta(days=50))))
+
+    second = json.loads(run_cli(*prune).stdout)["tiers"][0]
+
+    assert (first["removed"], second["removed"]) == (29, 1)
+    assert second["archive"] == first["archive"].replace(".jsonl.gz", "-2.jsonl.gz")
+    kept = tmp_path / "kept" / first["archive"]
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == first["archive_sha256"]
+
+
+def test_a_file_where_the_archive_should_go_is_one_clear_line(run_cli: RunCli, ledger: Path, tmp_path: Path) -> None:
+    """Exit 3; nothing went."""
+    (tmp_path / "file").write_text("x")
+
+    result = run_cli("prune", "--older-than", "30d", "--archive", tmp_path / "file", "--yes")
+
+    assert (result.exit_code, "is no folder for an archive" in result.stderr, rows_in(ledger)) == (3, True, 60)
 
 
 def test_the_policy_of_the_config_is_applied_without_asking(run_cli: RunCli, ledger: Path, home: Path) -> None:

@@ -35,8 +35,8 @@ def prune(connection: sqlite3.Connection, home: str, tier: str, moment: datetime
     zone = zone_named(home)
     catch_up(connection, home, chunk=5)
     cut = measure(connection, tier, cut_for(tier, moment, zone))
-    begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
-    remove(connection, cut, home=zone, hold=nullcontext, advance=lambda _: None)
+    number = begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
+    remove(connection, cut, pruning=number, home=zone, hold=nullcontext, advance=lambda _: None)
     return cut
 
 
@@ -173,7 +173,7 @@ def test_rows_that_came_after_the_count_stay() -> None:
     connection.commit()
     catch_up(connection, "UTC")
 
-    assert remove(connection, cut, home=UTC, hold=nullcontext, advance=lambda _: None) == 1
+    assert remove(connection, cut, pruning=1, home=UTC, hold=nullcontext, advance=lambda _: None) == 1
     assert connection.execute("SELECT count(*) FROM requests").fetchone() == (1,)
 
 
@@ -186,7 +186,7 @@ def test_a_prune_that_died_is_run_again() -> None:
     connection.commit()
     catch_up(connection, "UTC")
     cut = measure(connection, "detail", NEW_YORK_AUTUMN + 3 * 86_400_000)
-    begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
+    number = begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
 
     class Killed(BaseException):
         pass
@@ -195,7 +195,7 @@ def test_a_prune_that_died_is_run_again() -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        remove(connection, cut, home=UTC, hold=nullcontext, advance=die)
+        remove(connection, cut, pruning=number, home=UTC, hold=nullcontext, advance=die)
 
     question = Question(window=Window(), by=("project",), latencies=False)
     assert by_key(aggregate(connection, question))[("web",)]["cost"] == 5

@@ -1,6 +1,5 @@
 """Planted corruptions of the roll-ups are found, and none are seen where there are none."""
 
-import json
 import sqlite3
 from contextlib import nullcontext
 
@@ -31,7 +30,8 @@ def prune_detail(connection: sqlite3.Connection, home: str, before_ms: int) -> N
     """As the operation does, with its receipt."""
     cut = measure(connection, "detail", before_ms)
     number = begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
-    removed = remove(connection, cut, home=zone_named(home), hold=nullcontext, advance=lambda _: None)
+    home_zone = zone_named(home)
+    removed = remove(connection, cut, pruning=number, home=home_zone, hold=nullcontext, advance=lambda _: None)
     end_pruning(connection, number, {"removed": removed}, hold=nullcontext)
 
 
@@ -79,7 +79,7 @@ def test_a_receipt_that_does_not_match_is_found() -> None:
     connection = filled("UTC")
     prune_detail(connection, "UTC", NEW_YORK_AUTUMN // 86_400_000 * 86_400_000 + 2 * 86_400_000)
     assert list(broken_rollups(connection)) == []
-    connection.execute("UPDATE prunings SET receipt = ?", (json.dumps({"removed": 1}),))
+    connection.execute("UPDATE prunings SET requests = 1")
 
     (finding,) = broken_rollups(connection)
 

@@ -1,23 +1,12 @@
 """Taking another ledger's keys over, so that what it imported is not imported again here."""
 
 import sqlite3
-from collections.abc import Iterator
 
 SOURCE_KEY = 8
 """From this status on a `seen` key is an importer's, not a request's."""
 
 Key = tuple[bytes, int, int | None, bytes]
 """The key, its status, its cost, and the id of the request that it belongs to."""
-
-
-def source_keys(connection: sqlite3.Connection) -> Iterator[Key]:
-    """The importers' keys of a ledger whose requests are still there."""
-    rows = connection.execute(
-        "SELECT s.key, s.status, s.cost_nanousd, r.request_id FROM seen s JOIN requests r ON r.id = s.row "
-        "WHERE s.status >= ?",
-        (SOURCE_KEY,),
-    )
-    yield from rows
 
 
 def take_over(connection: sqlite3.Connection, keys: list[Key]) -> None:

@@ -1,14 +1,18 @@
 """Requests on their way out: as the public view has them, or verbatim with their corrections, one at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from llmledger.core.export import Table
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.ledger.codec import to_plain
+from llmledger.ledger.merging import SOURCE_KEY
 from llmledger.ledger.queries import Connection
+from llmledger.ledger.queries_filter import Conditions
 from llmledger.ledger.queries_log import STANDING_REQUESTS, standing_conditions
+from llmledger.ledger.queries_shape import time_conditions
 from llmledger.ledger.rows import (
     SELECT_ADJUSTMENT,
     SELECT_REQUEST,
@@ -33,8 +37,25 @@ def read_view(connection: Connection, window: Window, selection: Selection, *, c
 def read_records(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
     """The selected requests as they were written, each followed by its corrections; then those of no request."""
     return Table(
-        ("record", "value"), chain(_requests(connection, window, selection, content=content), _orphans(connection))
+        ("record", "value"),
+        chain(
+            _requests(connection, window, selection, content=content),
+            _orphans(connection),
+            _keys(connection, window, selection),
+        ),
     )
+
+
+def read_contents(connection: Connection, window: Window) -> Table:
+    """The texts of prompts and responses in a range, in order of time."""
+    conditions = Conditions()
+    time_conditions(conditions, "c.started_ms", window.since_ms, window.until_ms)
+    cursor = connection.execute(
+        f"SELECT c.request_id, c.started_ms, c.prompt, c.response FROM contents c {conditions.sql} "
+        "ORDER BY c.started_ms, c.request_id",
+        conditions.params,
+    )
+    return Table(("record", "value"), (("content", _content(row)) for row in cursor))
 
 
 def count_selected(connection: Connection, window: Window, selection: Selection) -> int:
@@ -81,9 +102,26 @@ def _adjustments(connection: Connection, condition: str, params: tuple[object, .
 
 def _contents(connection: Connection, request_id: bytes) -> Iterator[tuple[object, ...]]:
     row = connection.execute(
-        "SELECT started_ms, prompt, response FROM contents WHERE request_id = ?", (request_id,)
+        "SELECT request_id, started_ms, prompt, response FROM contents WHERE request_id = ?", (request_id,)
     ).fetchone()
     if row is not None:
-        started_at = from_unix_ms(row[0]).isoformat()
-        named = {"request_id": request_id.hex(), "started_at": started_at, "prompt": row[1], "response": row[2]}
-        yield "content", named
+        yield "content", _content(row)
+
+
+def _content(row: Sequence[Any]) -> dict[str, object]:
+    request_id, started_ms, prompt, response = row
+    started_at = from_unix_ms(started_ms).isoformat()
+    return {"request_id": request_id.hex(), "started_at": started_at, "prompt": prompt, "response": response}
+
+
+def _keys(connection: Connection, window: Window, selection: Selection) -> Iterator[tuple[object, ...]]:
+    """The importers' keys of the selected requests: with them, their logs are not counted again where this is restored."""
+    conditions = standing_conditions(connection, window, selection)
+    chosen = "" if not conditions.clauses else f"AND {_chosen('q.id', conditions.sql).removeprefix('WHERE ')}"
+    cursor = connection.execute(
+        "SELECT s.key, s.status, s.cost_nanousd, q.request_id FROM seen s JOIN requests q ON q.id = s.row "
+        f"WHERE s.status >= {SOURCE_KEY} {chosen} ORDER BY q.id, s.key",
+        conditions.params,
+    )
+    for key, status, cost, request_id in cursor:
+        yield "key", {"key": key.hex(), "status": status, "cost_nanousd": cost, "request_id": request_id.hex()}

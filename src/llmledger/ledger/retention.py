@@ -30,6 +30,9 @@ from llmledger.ledger.witnesses import remember_witnesses
 CHUNK = 1_000
 TIERS = ("content", "detail", "rollups")
 
+UNFINISHED = "{}"
+"""The receipt of a prune that goes on, or that died."""
+
 Hold = Callable[[], AbstractContextManager[object]]
 
 
@@ -76,14 +79,24 @@ def measure(connection: sqlite3.Connection, tier: str, before_ms: int) -> Cut:
 
 
 def remove(
-    connection: sqlite3.Connection, cut: Cut, *, home: tzinfo, hold: Hold, advance: Callable[[int], None]
+    connection: sqlite3.Connection,
+    cut: Cut,
+    *,
+    pruning: int,
+    home: tzinfo,
+    hold: Hold,
+    advance: Callable[[int], None],
 ) -> int:
-    """Remove a tier up to a cut, chunk by chunk; returns how much went. Detail must be rolled up before."""
+    """Remove a tier up to a cut, chunk by chunk; returns how much went. Detail must be rolled up before.
+
+    `pruning` is the number that `begin_pruning` gave: each chunk adds to it what it took, so that what is gone is known
+    to the nano-dollar also when a prune dies.
+    """
     if cut.tier == "content":
         return _remove_contents(connection, cut.before_ms, hold)
     if cut.tier == "detail":
         _remove_contents(connection, cut.before_ms, hold)
-        return _remove_requests(connection, cut, hold, advance)
+        return _remove_requests(connection, cut, pruning, hold, advance)
     return _remove_rollups(connection, cut, home, hold)
 
 
@@ -95,13 +108,15 @@ def begin_pruning(
     # Hours and quarter-hours go together with the days that make way for months.
     whats = ("quarter_hours", "hours", "days") if cut.tier == "rollups" else (cut.tier,)
     number = 0
+    # A tier of rows counts while they go; the others are counted before.
+    requests, nanousd = (0, 0) if cut.tier == "detail" else (cut.count, cut.nanousd)
     with hold(), transaction(connection):
         for what in whats:
             number = (
                 connection.execute(
                     "INSERT INTO prunings (pruned_ms, what, before_ms, requests, cost_nanousd, archive_name, "
                     "archive_sha256, receipt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (now_ms, what, cut.before_ms, cut.count, cut.nanousd, name, digest, "{}"),
+                    (now_ms, what, cut.before_ms, requests, nanousd, name, digest, UNFINISHED),
                 ).lastrowid
                 or 0
             )
@@ -109,9 +124,14 @@ def begin_pruning(
 
 
 def end_pruning(connection: sqlite3.Connection, number: int, receipt: dict[str, object], *, hold: Hold) -> None:
-    """Write the receipt of a prune that came to its end."""
+    """Write the receipt of a prune that came to its end; it stands for those before it that died at the same work."""
     with hold(), transaction(connection):
-        connection.execute("UPDATE prunings SET receipt = ? WHERE id = ?", (json.dumps(receipt), number))
+        connection.execute(
+            "UPDATE prunings SET receipt = ?1 WHERE receipt = ?3 AND id <= ?2 AND before_ms <= "
+            "(SELECT before_ms FROM prunings WHERE id = ?2) AND (what = (SELECT what FROM prunings WHERE id = ?2) "
+            "OR pruned_ms = (SELECT pruned_ms FROM prunings WHERE id = ?2))",
+            (json.dumps(receipt), number, UNFINISHED),
+        )
 
 
 @contextmanager
@@ -149,7 +169,9 @@ def _remove_contents(connection: sqlite3.Connection, before_ms: int, hold: Hold)
             return done
 
 
-def _remove_requests(connection: sqlite3.Connection, cut: Cut, hold: Hold, advance: Callable[[int], None]) -> int:
+def _remove_requests(
+    connection: sqlite3.Connection, cut: Cut, pruning: int, hold: Hold, advance: Callable[[int], None]
+) -> int:
     done = 0
     while True:
         with hold(), _removing(connection):
@@ -164,7 +186,13 @@ def _remove_requests(connection: sqlite3.Connection, cut: Cut, hold: Hold, advan
                 )
             ]
             remember_witnesses(connection, rows)
-            connection.execute("DELETE FROM requests WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),))
+            chosen = json.dumps(rows)
+            connection.execute(
+                "UPDATE prunings SET requests = requests + ?1, cost_nanousd = cost_nanousd + (SELECT "
+                "coalesce(sum(cost_nanousd), 0) FROM requests WHERE id IN (SELECT value FROM json_each(?2))) WHERE id = ?3",
+                (len(rows), chosen, pruning),
+            )
+            connection.execute("DELETE FROM requests WHERE id IN (SELECT value FROM json_each(?))", (chosen,))
         done += len(rows)
         advance(len(rows))
         if len(rows) < CHUNK:

@@ -1,6 +1,5 @@
 """Whether the roll-ups are what they say: the sums of their rows, and of what was pruned, the same at every grain."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -86,19 +85,18 @@ def _named(sums: str) -> str:
 
 
 def _pruned(connection: sqlite3.Connection) -> Iterator[str]:
-    """Rows and what receipts say was removed make up the roll-ups; not asked while a prune is unfinished."""
-    receipts = [
-        json.loads(text)
-        for (text,) in connection.execute("SELECT receipt FROM prunings WHERE what = 'detail' ORDER BY id")
-    ]
-    if not all(receipts):
-        return
+    """Rows, and what receipts say was removed, make up the roll-ups."""
     marks = read_watermarks(connection)
-    rows = connection.execute("SELECT count(*) FROM requests WHERE id <= ?", (marks.request,)).fetchone()[0]
-    moved = connection.execute(
-        "SELECT COALESCE(sum(requests), 0) FROM adjustments WHERE id <= ? AND kind <> 'reconcile'", (marks.adjustment,)
-    ).fetchone()[0]
-    expected = rows + moved + sum(int(receipt["removed"]) for receipt in receipts)
-    found = _totals(connection, f"rollup_days WHERE zone = {UTC_DAYS}")[0]
-    if found != expected:
-        yield f"roll-ups hold {found:,} requests; rows and the receipts of prunes make {expected:,}"
+    found = connection.execute(
+        f"SELECT COALESCE(sum(requests), 0), COALESCE(sum(cost_nanousd), 0) FROM rollup_days WHERE zone = {UTC_DAYS}"
+    ).fetchone()
+    sums = "COALESCE(sum(requests), 0), COALESCE(sum(cost_nanousd), 0)"
+    queries = (
+        f"SELECT count(*), COALESCE(sum(cost_nanousd), 0) FROM requests WHERE id <= {marks.request}",
+        f"SELECT {sums} FROM adjustments WHERE id <= {marks.adjustment} AND kind <> 'reconcile'",
+        f"SELECT {sums} FROM prunings WHERE what = 'detail'",
+    )
+    parts = [connection.execute(query).fetchone() for query in queries]
+    for name, held, *made in zip(("requests", "nano-dollars"), found, *parts, strict=True):
+        if held != sum(made):
+            yield f"roll-ups hold {held:,} {name}; rows and the receipts of prunes make {sum(made):,}"

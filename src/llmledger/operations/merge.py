@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.merging import Key, has_pruned_detail, source_keys, take_over
+from llmledger.ledger.merging import has_pruned_detail
 from llmledger.ledger.queries_export import read_records
 from llmledger.operations.restore import Restored, of_plain, take_in
 
 if TYPE_CHECKING:
     from llmledger.ledger import Ledger, Reader
-    from llmledger.ledger.booking import Books
-
-AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +31,7 @@ class Merged:
 def merge(book: "Ledger", other: "Reader", *, advance: Callable[[int], None] = lambda _: None) -> Merged:
     """Take all requests, corrections, texts and importers' keys of another ledger in. Raises StorageError."""
     restored = take_in(book, _records(other), advance)
-    keys = source_keys(other.connection)
-    while batch := list(islice(keys, AT_ONCE)):
-        book.call(partial(_take_over, batch))
     return Merged(restored=restored, is_partial=has_pruned_detail(other.connection))
-
-
-def _take_over(keys: list[Key], books: "Books") -> None:
-    take_over(books.connection, keys)
 
 
 def _records(other: "Reader") -> Iterator[tuple[str, Any]]:

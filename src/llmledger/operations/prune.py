@@ -1,29 +1,25 @@
 """Prune: let old detail go. First rolled up, then archived if asked for, then removed; every total stays."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
-from llmledger.core.export import Table
 from llmledger.core.money import usd_text
-from llmledger.core.selection import Selection
-from llmledger.core.window import Window, from_unix_ms, unix_ms, zone_named
-from llmledger.errors import AnswerIsNo, InputFileError, StorageError
-from llmledger.exporters import load
+from llmledger.core.window import from_unix_ms, unix_ms, zone_named
+from llmledger.errors import AnswerIsNo
 from llmledger.ledger.clearance import uncleared
 from llmledger.ledger.connection import open_for_writing, storage_errors
-from llmledger.ledger.queries_export import read_records
 from llmledger.ledger.retention import Cut, begin_pruning, cut_for, end_pruning, measure, remove
 from llmledger.ledger.rollups import catch_up
 from llmledger.ledger.rollups_upkeep import ChunkLock
 from llmledger.ledger.upkeep import vacuum
+from llmledger.operations.archive import Archive, Named, archive
 from llmledger.operations.build_report import Source
-from llmledger.operations.export import whole_file
-from llmledger.operations.restore import open_lines
+
+ARCHIVED = ("content", "detail")
+"""The tiers that an archive holds; roll-ups are the sums of requests that were archived when they went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +29,7 @@ class PruneRequest:
     older_than: Mapping[str, datetime]
     """By tier: `content`, `detail`, `rollups`."""
     archive: Path | None = None
-    """A folder into which the detail is written first."""
+    """A folder into which texts and detail are written first."""
     require_cleared: bool = False
 
 
@@ -69,14 +65,6 @@ class Pruned:
     bytes_after: int
 
 
-class Prunable(Source, Protocol):
-    """An open ledger that can be pruned."""
-
-    @property
-    def ledger_id(self) -> str:
-        """Which ledger it is, in every copy."""
-
-
 def plan_prune(source: Source, request: PruneRequest) -> tuple[Cut, ...]:
     """What a prune would remove, tier by tier, counted exactly. Raises AnswerIsNo for what no invoice has cleared."""
     home = zone_named(source.home_zone)
@@ -99,7 +87,7 @@ def _require_cleared(source: Source, before_ms: int) -> None:
 
 
 def prune(
-    source: Prunable,
+    source: Named,
     path: Path,
     request: PruneRequest,
     *,
@@ -117,45 +105,26 @@ def prune(
     with storage_errors(path), closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
         catch_up(writing, source.home_zone, hold=lock.hold)
         for cut in cuts:
-            archive = None
-            if cut.tier == "detail" and request.archive is not None and cut.count:
-                archive = _archive(source, cut, request.archive)
-            number = begin_pruning(writing, cut, now_ms=unix_ms(now()), archive=archive, hold=lock.hold)
-            removed = remove(writing, cut, home=home, hold=lock.hold, advance=advance)
-            receipt = _receipt(cut, removed, archive)
-            end_pruning(writing, number, receipt.json(), hold=lock.hold)
+            kept = None
+            if cut.tier in ARCHIVED and request.archive is not None and cut.count:
+                kept = archive(source, cut, request.archive)
+            named = None if kept is None else (kept.path.name, kept.sha256)
+            number = begin_pruning(writing, cut, now_ms=unix_ms(now()), archive=named, hold=lock.hold)
+            removed = remove(writing, cut, pruning=number, home=home, hold=lock.hold, advance=advance)
+            receipt = _receipt(cut, removed, kept)
+            folder = None if kept is None else str(kept.path.parent)
+            end_pruning(writing, number, {**receipt.json(), "archive_folder": folder}, hold=lock.hold)
             receipts.append(receipt)
     after = vacuum(path, now=now).bytes_after
     return Pruned(receipts=tuple(receipts), bytes_before=before, bytes_after=after)
 
 
-def _receipt(cut: Cut, removed: int, archive: tuple[str, str] | None) -> Receipt:
-    name, digest = archive or (None, None)
+def _receipt(cut: Cut, removed: int, kept: Archive | None) -> Receipt:
     return Receipt(
         tier=cut.tier,
         before=from_unix_ms(cut.before_ms),
         removed=removed,
         nanousd=cut.nanousd,
-        archive=name,
-        archive_sha256=digest,
+        archive=None if kept is None else kept.path.name,
+        archive_sha256=None if kept is None else kept.sha256,
     )
-
-
-def _archive(source: Prunable, cut: Cut, folder: Path) -> tuple[str, str]:
-    """Write what goes as a complete export, read it back, and answer with its name and hash."""
-    until = from_unix_ms(cut.before_ms)
-    window = Window(until=until)
-    path = folder.expanduser() / f"llmledger-{source.ledger_id[:8]}-before-{until.astimezone(UTC):%Y%m%dT%H%M}.jsonl.gz"
-    if path.exists():
-        raise InputFileError(f"{path} is there already", hint="Move it away, or name another folder.")
-    folder.expanduser().mkdir(parents=True, exist_ok=True)
-    table = read_records(source.connection, window, Selection(), content=True)
-    with whole_file(path) as file:
-        for text in load("jsonl").write(Table(table.columns, table.rows)):
-            file.write(text.encode())
-    with open_lines(path) as lines:
-        kept = sum(line.startswith(b'{"record":"request"') for line in lines)
-    if kept < cut.count:
-        raise StorageError(f"{path} holds {kept:,} of {cut.count:,} requests.", hint="Nothing was removed.")
-    with path.open("rb") as written:
-        return path.name, hashlib.file_digest(written, "sha256").hexdigest()

@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmledger.core.adjustment import Adjustment
 from llmledger.core.request import Finished
 from llmledger.errors import InputFileError
 from llmledger.ledger.codec import from_plain
+from llmledger.ledger.merging import Key, take_over
+
+if TYPE_CHECKING:
+    from llmledger.ledger.booking import Books
 
 AT_ONCE = 500
+PATIENCE_S = 30.0
 
 
 class Counts(Protocol):
@@ -39,6 +45,9 @@ class Book(Protocol):
     ) -> None:
         """Keep the texts of a request."""
 
+    def call(self, action: Callable[["Books"], Any], *, patience_s: float = 0.0) -> Any:
+        """Do something else in a transaction of the ledger's own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
@@ -59,8 +68,9 @@ def restore(book: Book, lines: Iterable[bytes], *, name: str, advance: Callable[
 
 
 def take_in(book: Book, records: Iterable[tuple[str, Any]], advance: Callable[[int], None]) -> Restored:
-    """Write requests, corrections and texts into a ledger, each once."""
+    """Write requests, corrections, texts and importers' keys into a ledger, each once."""
     requests: list[Finished] = []
+    keys: list[Key] = []
     counts = dict.fromkeys(("requests", "added", "adjustments", "booked"), 0)
 
     def write_requests() -> None:
@@ -68,11 +78,21 @@ def take_in(book: Book, records: Iterable[tuple[str, Any]], advance: Callable[[i
         counts["requests"] += len(requests)
         requests.clear()
 
+    def write_keys() -> None:
+        if keys:
+            book.call(partial(_take_over, keys.copy()), patience_s=PATIENCE_S)
+            keys.clear()
+
     for kind, value in records:
         if kind == "request":
             requests.append(value)
             if len(requests) >= AT_ONCE:
                 write_requests()
+        elif kind == "key":
+            keys.append(value)
+            if len(keys) >= AT_ONCE:
+                write_requests()
+                write_keys()
         else:
             write_requests()
             if kind == "adjustment":
@@ -82,10 +102,15 @@ def take_in(book: Book, records: Iterable[tuple[str, Any]], advance: Callable[[i
                 book.store_content(*value[:2], prompt=value[2], response=value[3])
         advance(1)
     write_requests()
+    write_keys()
     return Restored(**counts)
 
 
-KINDS = ("request", "adjustment", "content")
+def _take_over(keys: list[Key], books: "Books") -> None:
+    take_over(books.connection, keys)
+
+
+KINDS = ("request", "adjustment", "content", "key")
 
 
 def of_plain(kind: str, value: Any) -> Any:
@@ -94,6 +119,9 @@ def of_plain(kind: str, value: Any) -> Any:
         return from_plain(Finished, value)
     if kind == "adjustment":
         return from_plain(Adjustment, value)
+    if kind == "key":
+        key, request_id = bytes.fromhex(value["key"]), bytes.fromhex(value["request_id"])
+        return key, int(value["status"]), value["cost_nanousd"], request_id
     started_at = datetime.fromisoformat(value["started_at"])
     return bytes.fromhex(value["request_id"]), started_at, value["prompt"], value["response"]
 
