@@ -26,6 +26,7 @@ LAYERS = (
         "upstream",
         "local",
         "tokenizers",
+        "clients",
     },
     {"core"},
     {"errors", "_version"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmledger.config import parse_config, read_settings
+from llmledger.core.toml_text import with_line
 from llmledger.errors import ConfigError, UsageError
 
 
@@ -82,29 +83,7 @@ def _edited(text: str, keys: Sequence[str], value: Any) -> str:
     import tomli_w
 
     *section, leaf = keys
-    line = tomli_w.dumps({leaf: value}).rstrip("\n")
-    lines = text.splitlines()
-    start, end = _section(lines, ".".join(section))
-    if start is None:
-        return "\n".join([*lines, *([""] if lines else []), f"[{'.'.join(section)}]", line]) + "\n"
-    for number in range(start, end):
-        if re.match(rf"\s*{re.escape(leaf)}\s*=", lines[number]):
-            lines[number] = line
-            return "\n".join(lines) + "\n"
-    while end > start and not lines[end - 1].strip():
-        end -= 1
-    return "\n".join([*lines[:end], line, *lines[end:]]) + "\n"
-
-
-def _section(lines: Sequence[str], name: str) -> tuple[int | None, int]:
-    """First line and end of a section's body; the unnamed one stands before all headers."""
-    headers = [number for number, line in enumerate(lines) if re.match(r"\s*\[", line)]
-    if not name:
-        return 0, headers[0] if headers else len(lines)
-    for place, number in enumerate(headers):
-        if re.match(rf"\s*\[\s*{re.escape(name)}\s*\]\s*(#.*)?$", lines[number]):
-            return number + 1, headers[place + 1] if place + 1 < len(headers) else len(lines)
-    return None, len(lines)
+    return with_line(text, ".".join(section), leaf, tomli_w.dumps({leaf: value}).rstrip("\n"))
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ LedgerError
 ├── UsageError            2   a flag, argument or value that cannot be meant
 ├── ConfigError           3   a config file, price table or other input file that cannot be used
 │   ├── PriceTableError
-│   └── InputFileError
+│   ├── InputFileError
+│   └── CannotConnect         another tool's settings cannot be changed as they stand
 ├── CredentialsError      4   no key, or the provider refused it
 ├── UpstreamError         5   the provider or the network failed
 │   ├── UpstreamTimeout
@@ -66,6 +67,10 @@ class PriceTableError(ConfigError):
 
 class InputFileError(ConfigError):
     """A file given by the user that cannot be read or understood."""
+
+
+class CannotConnect(ConfigError):
+    """Another tool's settings cannot be changed as they stand; the hint says what its user can do."""
 
 
 class CredentialsError(LedgerError):

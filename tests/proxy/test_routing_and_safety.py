@@ -16,6 +16,7 @@ ADDRESSES = {
     "gemini": "https://g",
     "ollama": "http://o/",
     "mistral": "https://m",
+    "chatgpt": "https://chatgpt.com/backend-api/codex",
 }
 
 
@@ -44,6 +45,18 @@ def guessed(path: str, model: str | None = None, query: str = "", **headers: str
     """The route of a path without a provider."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return ROUTES.guessed(path, given, query, lambda: model)
+
+
+def test_a_plan_is_another_door_to_the_same_provider() -> None:
+    """Codex with a ChatGPT login: its rows are OpenAI's, as in its own log, and the address is ChatGPT's."""
+    route = ROUTES.named("/chatgpt/responses")
+
+    assert route == Route(
+        provider="openai",
+        url="https://chatgpt.com/backend-api/codex/responses",
+        endpoint="/responses",
+        dialect="openai_responses",
+    )
 
 
 def test_the_first_segment_names_the_provider() -> None:

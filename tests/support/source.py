@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = ROOT / "src" / "llmledger"
 FILES = sorted(SOURCE.rglob("*.py"))
-FORMATS = ("dialects", "statements", "importers", "exporters", "reports")
+FORMATS = ("dialects", "statements", "importers", "exporters", "reports", "clients")
 """Folders with one file per format."""
 
 

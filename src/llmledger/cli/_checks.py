@@ -1,35 +1,15 @@
 """What `doctor` looks at: each check yields findings, and each finding that is not fine says what to do."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
+from llmledger.cli._checks_proxy import check_connections
 from llmledger.cli._context import Surroundings
+from llmledger.cli._findings import Finding, Level
 from llmledger.cli._machine import find_keys, find_tools, home_of, open_book, shown_path
 from llmledger.errors import LedgerError
 
 OLD_PRICES_DAYS = 90
-
-
-class Level(StrEnum):
-    """How much a finding matters."""
-
-    FINE = "fine"
-    NOTE = "note"
-    """Worth knowing; nothing is broken."""
-    PROBLEM = "problem"
-    """Something does not work, or will lose data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the diagnosis."""
-
-    level: Level
-    subject: str
-    text: str
-    todo: str | None = None
 
 
 Check = Callable[[Surroundings], Iterator[Finding]]
@@ -202,5 +182,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("keys", check_keys),
     ("local", check_local),
     ("tools", check_tools),
+    ("connect", check_connections),
 )
 """In the order that they are told."""

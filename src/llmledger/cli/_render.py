@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import PurePath
 from typing import Any, TextIO
 
 from llmledger.cli._context import surroundings
@@ -117,6 +118,13 @@ def _total(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: Seque
     return sum(_widths(columns, rows, kept).values()) + 2 * (len(kept) - 1)
 
 
+def wrapped(text: str) -> str:
+    """A sentence in as many lines as the terminal needs; paths, addresses and words stay whole."""
+    from textwrap import fill
+
+    return fill(text, max(width(), 30), break_long_words=False, break_on_hyphens=False)
+
+
 def cells_of(text: str) -> int:
     """How many terminal columns a text takes."""
     if text.isascii():
@@ -141,7 +149,7 @@ def envelope(schema: str, payload: Mapping[str, Any]) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """JSON for machines: times as ISO 8601, exact decimals as strings, enums as their values; never NaN."""
+    """JSON for machines: times as ISO 8601, exact decimals and paths as strings, enums as their values; never NaN."""
     return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
@@ -157,6 +165,8 @@ def _plain(value: object) -> object:
         return value.value
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, PurePath):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

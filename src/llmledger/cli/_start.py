@@ -41,7 +41,7 @@ def _found(world: Surroundings) -> Iterator[tuple[str, str]]:
         from llmledger.operations.backends import address
 
         url = address(ollama, world.environ) or ""
-        yield "Ollama", f"listens at {url}" if _listens(url) else "not running"
+        yield "Ollama", f"listens at {url}" if listens(url) else "not running"
     keys = [f"{name} ({found.source})" for name, found in find_keys(world, book)]
     yield "Keys", ", ".join(keys) or "none"
 
@@ -52,7 +52,7 @@ def _ledger(world: Surroundings) -> str:
     return f"{place}, {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else f"none yet; it will be {place}"
 
 
-def _listens(url: str) -> bool:
+def listens(url: str) -> bool:
     """Whether something takes connections there; asked with little patience, because a screen waits for it."""
     import socket
     from urllib.parse import urlsplit

@@ -12,13 +12,15 @@ _MARKS = {"fine": ("ok", "green"), "note": ("--", "yellow"), "problem": ("!!", "
 
 
 def command(json: JsonOption = False) -> None:
-    """Check the settings, ledger, prices, keys, local models and other tools' logs; exit code 1 if something is wrong.
+    """Check the settings, ledger, prices, keys, local models, other tools' logs and what is
+    connected to the proxy; exit code 1 if something is wrong.
 
     Nothing is created or changed, and no key is shown.
     """
     from dataclasses import asdict
 
-    from llmledger.cli._checks import Level, diagnose
+    from llmledger.cli._checks import diagnose
+    from llmledger.cli._findings import Level
 
     findings = list(diagnose(surroundings()))
     problems = [finding for finding in findings if finding.level is Level.PROBLEM]

@@ -12,6 +12,9 @@ from llmledger.operations.wire import Place
 ALIASES: Mapping[str, str] = {"genai": "gemini", "google": "gemini", "llama.cpp": "llamacpp", "lm-studio": "lmstudio"}
 """Names under which other gateways offer a provider."""
 
+DOORS: Mapping[str, str] = {"chatgpt": "openai"}
+"""Addresses that lead to another provider's models for those with a plan: their requests are rows of that provider."""
+
 BY_MODEL = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "groq", "cerebras", "openrouter")
 """Providers that are asked in this order whether they know the model of a request to `/v1/...`."""
 
@@ -113,7 +116,7 @@ def _by_format(path: str, headers: Mapping[str, str], query: str) -> str | None:
 
 def _route(target: Target, path: str) -> Route:
     return Route(
-        provider=target.name,
+        provider=DOORS.get(target.name, target.name),
         url=target.base_url.rstrip("/") + path,
         endpoint=path,
         dialect=from_path(path),

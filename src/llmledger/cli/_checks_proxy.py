@@ -1,0 +1,69 @@
+"""Whether what was pointed at the proxy finds somebody there: tools' settings, variables, the service."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from llmledger.cli._context import Surroundings
+from llmledger.cli._findings import Finding, Level
+from llmledger.cli._machine import open_book, shown_path
+from llmledger.cli._start import listens
+
+START = "llmledger proxy; to have it always: llmledger proxy install"
+VARIABLE_ENDINGS = ("_BASE_URL", "_API_BASE", "_HOST")
+"""Variables that may name an address."""
+
+
+def check_connections(world: Surroundings) -> Iterator[Finding]:
+    """Tools and variables that point to this machine find somebody who listens."""
+    from llmledger.cli._connect_tools import addresses_of_providers, proxy_of, standing, tools
+
+    proxy, address_of = proxy_of(world), addresses_of_providers(world)
+    listening: dict[str, bool] = {}
+    for tool in tools(world):
+        found = standing(tool, proxy, address_of)
+        here = sorted({_place(one) for one in found.addresses if _is_here(one)})
+        dead = [place for place in here if not _listens(place, listening)]
+        where = f"{found.title} ({shown_path(world, found.file)})" if found.file else found.title
+        if dead:
+            todo = f"{START}; or take it back: llmledger connect {tool.name} --undo --yes"
+            yield Finding(Level.PROBLEM, "connect", f"{where} goes to {dead[0]}, where nobody listens", todo)
+        elif here:
+            yield Finding(Level.FINE, "connect", f"{where} goes to {', '.join(here)}")
+    yield from _variables(world, listening)
+
+
+def _variables(world: Surroundings, listening: dict[str, bool]) -> Iterator[Finding]:
+    for name, value in sorted(world.environ.items()):
+        if not name.endswith(VARIABLE_ENDINGS) or not value.startswith("http") or not _is_here(value):
+            continue
+        if _is_proxy(world, value) and not _listens(_place(value), listening):
+            yield Finding(
+                Level.PROBLEM,
+                "connect",
+                f"{name} leads to {_place(value)}, where nobody listens",
+                f"{START}; or: unset {name}",
+            )
+
+
+def _is_proxy(world: Surroundings, address: str) -> bool:
+    """Whether an address of this machine is meant for a proxy; other local servers may be off without any harm."""
+    from llmledger.operations.connect import door
+
+    return urlsplit(address).port == world.config.proxy.port or door(address) in open_book(world).provider_names()
+
+
+def _is_here(address: str) -> bool:
+    from llmledger.operations.connect import LOOPBACK
+
+    return urlsplit(address).hostname in LOOPBACK
+
+
+def _place(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _listens(place: str, known: dict[str, bool]) -> bool:
+    if place not in known:
+        known[place] = listens(place)
+    return known[place]
