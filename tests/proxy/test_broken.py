@@ -3,12 +3,11 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.proxy import RunningProxy, running_proxy
+from tests.support.proxy import RunningProxy, running_proxy, until
 from tests.support.upstream import DEADLINE, Answer, HangUp, Reset, Upstream, Wait, json_answer, stream_answer
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "dialects"
@@ -26,14 +25,6 @@ STREAMS = [
     ("ollama/streamed.ndjson", "/ollama/api/chat", "qwen3:8b", (42, 128)),
 ]
 streams = pytest.mark.parametrize(("name", "path", "model", "tokens"), STREAMS, ids=[case[0] for case in STREAMS])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def halves(name: str) -> tuple[bytes, bytes]:

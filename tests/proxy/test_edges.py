@@ -3,14 +3,12 @@
 import socket
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.proxy import RunningProxy, running_proxy
+from tests.support.proxy import RunningProxy, running_proxy, until
 from tests.support.upstream import DEADLINE, Answer, HangUp, Received, Upstream, Wait, json_answer, stream_answer
 
 from llmledger.core.words import Billing
@@ -18,14 +16,6 @@ from llmledger.ledger import Manners
 from llmledger.proxy.credentials import MOST_SESSIONS, Credentials
 
 CHAT = "/openai/v1/chat/completions"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def place(proxy: RunningProxy) -> tuple[str, int]:

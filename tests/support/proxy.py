@@ -20,6 +20,14 @@ from llmledger.proxy.application import Setup, application
 from llmledger.proxy.serve import Place, bind, run
 
 
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition, with a deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class RunningProxy:
     """Where the proxy is, and what it has written."""
 

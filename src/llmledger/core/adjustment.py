@@ -21,7 +21,7 @@ class Kind(StrEnum):
     REPRICE = "reprice"
     """Another price table was applied."""
     LATE = "late"
-    """A finish arrived after its request had been closed as interrupted."""
+    """The end arrived after the row was written: closed as interrupted, or answered before the response was made."""
     SNAPSHOT = "snapshot"
     """A later and fuller record of the same request was imported."""
     DUPLICATE = "duplicate"

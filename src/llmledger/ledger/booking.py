@@ -112,6 +112,11 @@ class Books:
         self._cancel_worse(finished)
         return Booked.ADDED
 
+    def complete(self, standing: Standing, finished: Finished) -> bool:
+        """Let a request count as a later poll told; False when a poll told it before, or it is corrected otherwise."""
+        cause = f"poll:{id_text(standing.request_id)}"
+        return self._replace(standing, storable(finished), cause, "A later poll brought the end of the response.")
+
     def finish_plain(self, rows: Sequence[PlainRow]) -> list[Booked]:
         """Write many rows of one import: those that nobody has seen at once, the others as `finish` does."""
         if rows and self._known_ranks() - {witness.rank(rows[0].heading.template.begun.source)}:
@@ -174,14 +179,16 @@ class Books:
         if standing.measures.requests != 1:
             return Booked.KNOWN
         cause = f"late:{id_text(finished.begun.request_id)}"
-        new = self._correction(
-            finished, Kind.LATE, cause, "The answer came after the request was closed as interrupted."
-        )
+        reason = "The answer came after the request was closed as interrupted."
+        return Booked.LATE if self._replace(standing, finished, cause, reason) else Booked.KNOWN
+
+    def _replace(self, standing: Standing, finished: Finished, cause: str, reason: str) -> bool:
+        new = self._correction(finished, Kind.LATE, cause, reason)
         new = replace(new, place=replace(new.place, attribution=standing.place.attribution))
-        if not self.adjust(move(standing, new)):
-            return Booked.KNOWN
-        self._cancel_worse(finished)
-        return Booked.LATE
+        is_booked = self.adjust(move(standing, new))
+        if is_booked:
+            self._cancel_worse(finished)
+        return is_booked
 
     def _pruned_standing(self, begun: Begun) -> Standing:
         """How an interrupted request stands whose row was pruned: the row followed from its beginning alone."""

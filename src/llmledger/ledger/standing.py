@@ -31,6 +31,17 @@ def recorded_row(connection: sqlite3.Connection, row: int) -> Recorded | None:
     )
 
 
+def recorded_under(connection: sqlite3.Connection, provider: str, provider_request_id: str) -> Recorded | None:
+    """The latest request that a provider gave this id, or None when there is none."""
+    found = connection.execute(
+        "SELECT x.id FROM requests x JOIN models m ON m.id = x.model_id"
+        " WHERE substr(x.provider_request_id, -6) = substr(?1, -6) AND x.provider_request_id = ?1 AND m.provider = ?2"
+        " ORDER BY x.id DESC LIMIT 1",
+        (provider_request_id, provider),
+    ).fetchone()
+    return None if found is None else recorded_row(connection, found[0])
+
+
 def adjustments_of(connection: sqlite3.Connection, request_id: bytes) -> tuple[tuple[int, Adjustment], ...]:
     """What was appended to a request, with its numbers, in order."""
     cursor = connection.execute(f"{SELECT_ADJUSTMENT} WHERE x.request_id = ? ORDER BY x.id", (request_id,))

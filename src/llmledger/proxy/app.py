@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from llmledger.dialects import load
-from llmledger.errors import UpstreamError
 from llmledger.operations import request_headers as header
 from llmledger.proxy.exchange import Asked, Metered, World
 from llmledger.proxy.incoming import ClientGone, Incoming, Receive, Send
+from llmledger.proxy.passing import pass_on
 from llmledger.proxy.replies import reply, reply_json
 from llmledger.proxy.routing import Route, Routes, is_safe, split
 from llmledger.proxy.safety import Guard
@@ -74,7 +74,7 @@ class ProxyApp:
             prefixes={name: unquote(value) for name, value in apart.words.items()},
         )
         if asked.method in FREE_METHODS or FREE_PATHS.search(route.endpoint):
-            await self._passed_on(asked, incoming, send)
+            await pass_on(self._world, asked, incoming, send)
         else:
             await Metered(self._world, asked, incoming, send).run()
 
@@ -84,28 +84,3 @@ class ProxyApp:
         except ClientGone:
             return None
         return self._routes.guessed(path, headers, query, lambda: load("openai_chat").read_request(body).model)
-
-    async def _passed_on(self, asked: Asked, incoming: Incoming, send: Send) -> None:
-        """Relay a request that costs nothing; no row, no meter."""
-        raw = header.forwarded(asked.raw, identity=False)
-        try:
-            body = await incoming.read_kept()
-            if not incoming.is_whole:
-                raw.extend(header.length_of(asked.headers))
-            payload = (body or None) if incoming.is_whole else incoming.all()
-            answer = await self._world.upstream.send(asked.method, asked.url, raw, payload)
-        except ClientGone:
-            return
-        except UpstreamError as error:
-            await reply(send, 502, f"{asked.route.provider}: {error.message}")
-            return
-        head = header.answered(answer.headers, None, is_changed=False)
-        await send({"type": "http.response.start", "status": answer.status, "headers": head})
-        try:
-            async for chunk in answer.body():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except UpstreamError:
-            return
-        finally:
-            answer.close()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

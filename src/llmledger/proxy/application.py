@@ -15,6 +15,7 @@ from llmledger.operations.wire import Keeper
 from llmledger.pricebook import PriceBook
 from llmledger.pricebook.provider import Provider
 from llmledger.proxy.app import ProxyApp
+from llmledger.proxy.completing import Completions
 from llmledger.proxy.exchange import World
 from llmledger.proxy.routing import Routes, Target
 from llmledger.proxy.safety import Guard
@@ -49,6 +50,7 @@ class Setup:
 @asynccontextmanager
 async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
     """The proxy's application, inside the event loop that runs it."""
+    completions = Completions(setup.ledger, setup.book, told=setup.on_finished, trouble=setup.on_trouble)
     async with AioUpstream(proxies=setup.proxies, silence_s=setup.silence_s) as upstream:
         world = World(
             recorder=setup.recorder,
@@ -64,6 +66,7 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
             on_disconnect=setup.on_disconnect,
             on_finished=setup.on_finished,
             on_trouble=setup.on_trouble,
+            on_polled=completions.take,
         )
         guard = Guard(hosts=setup.hosts, access_key=setup.access_key)
         yield ProxyApp(world, Routes(_finder(setup), setup.book), guard, lambda: health(setup.ledger))

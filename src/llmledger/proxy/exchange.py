@@ -13,6 +13,7 @@ from llmledger.core.words import Status
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from llmledger.operations import request_headers as header
+from llmledger.operations.complete import Poll
 from llmledger.operations.record import Ending, Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes, without_echo
@@ -50,6 +51,7 @@ class World:
     on_disconnect: str = "drain"
     on_finished: Callable[[Finished], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
+    on_polled: Callable[[Poll], None] = lambda _: None
     credentials: Credentials = field(default_factory=Credentials)
     draining: int = 0
 
