@@ -216,6 +216,11 @@ def _table(facts: Mapping[str, Any], provider: str) -> dict[str, Any]:
         base["tier"] = [{"above": start, **tiers[start]} for start in sorted(tiers)]
     listed = [_mode(MODES[name], modes[name], mode_tiers[name]) for name in MODES if modes[name] or mode_tiers[name]]
     listed += [*searches, *_sizes(facts), *_premiums(facts, base)]
+    if base.get("reasoning") == base.get("output") and any(
+        "output" in mode and "reasoning" not in mode for mode in listed
+    ):
+        # Reasoning is output at output's price, in every mode: said of the base alone, the modes would charge the base's.
+        base.pop("reasoning", None)
     opened = windows(facts.get("off_peak_pricing"))
     return {**base, **({"mode": listed} if listed else {}), **({"window": opened} if opened else {})}
 

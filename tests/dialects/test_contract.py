@@ -18,7 +18,8 @@ from llmledger.operations.read_usage import read_response, read_usage
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "dialects"
 BODIES = sorted(path for path in FIXTURES.glob("*/*") if not path.name.endswith(".expected.json"))
 REQUIRED = ("plain", "broken_off", "error")
-METERING_ONLY = {"bedrock_converse", "cohere", "openai_audio", "openai_images"}
+JOBS = {"anthropic_batches", "gemini_operations", "openai_batches"}
+METERING_ONLY = {"bedrock_converse", "cohere", "openai_audio", "openai_images", *JOBS}
 
 bodies = pytest.mark.parametrize("body", BODIES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 dialects = pytest.mark.parametrize("dialect", names())
@@ -74,7 +75,7 @@ def test_every_capture_has_an_expectation_and_every_expectation_a_capture() -> N
 def test_every_format_has_the_captures_that_it_must_have(dialect: str) -> None:
     """Plain, broken off and error; and streamed where the format has streams."""
     cases = {path.stem for path in BODIES if path.parent.name == dialect}
-    required = {*REQUIRED, "streamed"} if dialect != "openai_embeddings" else {*REQUIRED}
+    required = {*REQUIRED, "streamed"} if dialect not in {"openai_embeddings", *JOBS} else {*REQUIRED}
     assert required <= cases
 
 
@@ -240,7 +241,12 @@ def test_usage_is_read_from_a_whole_body_in_one_call() -> None:
         ("/openai/deployments/gpt/chat/completions?api-version=2026-01-01", "openai_chat"),
         ("/v1/messages", "anthropic_messages"),
         ("/v1/messages/count_tokens", None),
-        ("/v1/messages/batches", None),
+        ("/v1/messages/batches", "anthropic_batches"),
+        ("/v1/messages/batches/msgbatch_1/results", "anthropic_batches"),
+        ("/v1/batches/batch_1", "openai_batches"),
+        ("/v1beta/batches/9k2", "gemini_operations"),
+        ("/v1beta/models/veo-3:predictLongRunning", "gemini_operations"),
+        ("/v1beta/models/veo-3/operations/7", "gemini_operations"),
         ("/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse", "gemini"),
         ("/v1beta/models/gemini-3-pro:countTokens", None),
         ("/v1/models", None),
@@ -255,5 +261,5 @@ def test_usage_is_read_from_a_whole_body_in_one_call() -> None:
     ],
 )
 def test_an_endpoint_tells_its_format(path: str, dialect: str | None) -> None:
-    """Known by how the path ends; token counting and batches carry no generation."""
+    """Known by how the path ends; token counting carries no generation."""
     assert from_path(path) == dialect

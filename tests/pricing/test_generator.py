@@ -68,6 +68,14 @@ def test_a_flat_list_becomes_prices_tiers_and_modes(tmp_path: Path) -> None:
     assert modes["us"]["only"] == ["input", "cache_read", "output"]
 
 
+def test_a_price_of_reasoning_that_modes_would_not_lower_is_left_to_output(tmp_path: Path) -> None:
+    """The list halves a batch's output and says nothing of its thoughts, which would keep their full price."""
+    flash = {"input_cost_per_token": 3e-07, "output_cost_per_token": 2.5e-06, "output_cost_per_token_batches": 1.25e-06}
+
+    assert "reasoning" not in listed(tmp_path, **flash, output_cost_per_reasoning_token=2.5e-06).table
+    assert listed(tmp_path, **flash, output_cost_per_reasoning_token=3e-06).table["reasoning"] == 3
+
+
 def test_ranges_are_tiers_of_the_whole_request(tmp_path: Path) -> None:
     """The first range is the base."""
     ranges = [

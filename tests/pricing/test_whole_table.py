@@ -135,3 +135,18 @@ def test_no_unknown_model_costs_nothing(table: PriceBook) -> None:
         if not known.local:
             cost = table.price(provider, "no-such-model-in-the-world", USAGE, at=datetime(2026, 11, 21, tzinfo=UTC))
             assert (cost.outcome, cost.nanousd) == (Outcome.UNPRICED, None), provider
+
+
+def test_no_mode_lowers_output_and_leaves_reasoning_at_the_base_price() -> None:
+    """Thoughts are output: where both cost the same, half the price of a batch is half for both."""
+    wrong = [
+        (path.stem, model["id"], mode["when"])
+        for path in FILES
+        for model in tomllib.loads(path.read_text())["model"]
+        for period in model.get("period", ())
+        if period.get("reasoning") == period.get("output") is not None
+        for mode in (*period.get("mode", ()), *period.get("tier", ()))
+        if "output" in mode and "reasoning" not in mode
+    ]
+
+    assert wrong == []

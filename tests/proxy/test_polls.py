@@ -96,6 +96,103 @@ def test_a_stream_that_broke_off_is_completed_by_a_poll(proxy: RunningProxy, ups
     assert (row["input_tokens"], row["output_tokens"]) == (3000, 700)
 
 
+SONNET = {
+    "model": "claude-sonnet-4-5",
+    "max_tokens": 50,
+    "messages": [{"role": "user", "content": "What does it cost?"}],
+}
+JOBS = {
+    # 3,000 fresh at $0.625, 1,000 cached at $0.0625, 1,400 out at $5 per 1M: 1,875 + 62.5 + 7,000 millionths.
+    "openai_batches": (
+        ("/openai/v1/batches", {"input_file_id": "file-1", "endpoint": "/v1/chat/completions"}, "running.json"),
+        ("/openai/v1/batches/batch_68f1", "plain.json"),
+        ("completed", "gpt-5-2025-08-07", "0.0089375"),
+    ),
+    "openai_batches, failed": (
+        ("/openai/v1/batches", {"input_file_id": "file-1", "endpoint": "/v1/chat/completions"}, "running.json"),
+        ("/openai/v1/batches/batch_68f1", "failed.json"),
+        ("failed", "", "0"),
+    ),
+    # 425 fresh at $1.50, 75 read at $0.15, 200 written at $1.875, 100 out at $7.50: 637.5 + 11.25 + 375 + 750.
+    "anthropic_batches": (
+        ("/anthropic/v1/messages/batches", {"requests": [{"custom_id": "r1", "params": SONNET}]}, "plain.json"),
+        ("/anthropic/v1/messages/batches/msgbatch_013Z/results", "results.jsonl"),
+        ("completed", "claude-sonnet-4-5", "0.00177375"),
+    ),
+    "anthropic_batches, ended for nothing": (
+        ("/anthropic/v1/messages/batches", {"requests": [{"custom_id": "r1", "params": SONNET}]}, "plain.json"),
+        ("/anthropic/v1/messages/batches/msgbatch_013Z", "ended_for_nothing.json"),
+        ("completed", "claude-sonnet-4-5", "0"),
+    ),
+    # 1,050 in at $0.15, 360 out at $1.25: 157.5 + 450.
+    "gemini_operations": (
+        ("/gemini/v1beta/models/gemini-2.5-flash:batchGenerateContent", {"batch": {}}, "running.json"),
+        ("/gemini/v1beta/batches/9k2", "plain.json"),
+        ("completed", "gemini-2.5-flash", "0.0006075"),
+    ),
+    # Two videos of 6 s at $0.40 a second.
+    "gemini_operations, videos": (
+        (
+            "/gemini/v1beta/models/veo-3.1-generate-preview:predictLongRunning",
+            {"instances": [{"prompt": "x"}], "parameters": {"durationSeconds": "6", "sampleCount": 2}},
+            {"name": "models/veo-3.1-generate-preview/operations/7abc"},
+        ),
+        ("/gemini/v1beta/models/veo-3.1-generate-preview/operations/7abc", "video.json"),
+        ("completed", "veo-3.1-generate-preview", "4.8"),
+    ),
+    "gemini_operations, no video": (
+        (
+            "/gemini/v1beta/models/veo-3.1-generate-preview:predictLongRunning",
+            {"instances": [{"prompt": "x"}]},
+            {"name": "models/veo-3.1-generate-preview/operations/7abc"},
+        ),
+        ("/gemini/v1beta/models/veo-3.1-generate-preview/operations/7abc", "video_filtered.json"),
+        ("completed", "veo-3.1-generate-preview", "0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_is_charged_once_when_a_poll_tells_what_it_used(
+    proxy: RunningProxy, upstream: Upstream, job: str
+) -> None:
+    """Batches and videos: nothing for creating them or asking how they are, the whole once they have ended."""
+    (path, body, created), (poll, end), (status, model, cost) = JOBS[job]
+    folder = FIXTURES / job.partition(",")[0]
+    begun = json.dumps(created).encode() if isinstance(created, dict) else (folder / created).read_bytes()
+    kind = {"content-type": "application/json"}
+    upstream.answers(*[Answer(200, kind, (data,)) for data in (begun, begun, (folder / end).read_bytes())])
+
+    httpx.post(proxy.url + path, json=body)
+    (row,) = proxy.rows()
+    assert row["usage_quality"] != "exact"
+    for _ in range(5):
+        httpx.get(proxy.url + poll)
+
+    row = settled(proxy)
+    assert (row["status"], row["model"], row["cost_usd"], row["usage_quality"]) == (status, model, cost, "exact")
+    assert (corrections(proxy), len(proxy.rows())) == ([("late", 1), ("reversal", 1)], 1)
+
+
+def test_results_that_break_off_are_not_taken_for_the_whole(proxy: RunningProxy, upstream: Upstream) -> None:
+    """The lines that came are no bill; the next download is."""
+    lines = (FIXTURES / "anthropic_batches" / "results.jsonl").read_bytes()
+    created = (FIXTURES / "anthropic_batches" / "plain.json").read_bytes()
+    upstream.answers(
+        Answer(200, {"content-type": "application/json"}, (created,)),
+        stream_answer([lines[:600], HangUp()]),
+        stream_answer([lines]),
+    )
+    httpx.post(proxy.url + "/anthropic/v1/messages/batches", json={"requests": []})
+    results = proxy.url + "/anthropic/v1/messages/batches/msgbatch_013Z/results"
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(results)
+    assert httpx.get(results).content == lines
+
+    assert (settled(proxy)["input_tokens"], corrections(proxy)) == (700, [("late", 1), ("reversal", 1)])
+
+
 def test_a_compressed_poll_is_read_and_passes_untouched(proxy: RunningProxy, upstream: Upstream) -> None:
     """Only our copy is unpacked."""
     packed = gzip.compress(json.dumps(END).encode())

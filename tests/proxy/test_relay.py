@@ -144,7 +144,7 @@ def test_a_client_that_said_no_to_usage_is_believed(proxy: RunningProxy, upstrea
     assert row["output_tokens"] == 3
 
 
-@pytest.mark.parametrize("path", ["/openai/v1/unheard/of", "/anthropic/v1/messages/batches", "/cohere/v9/new"])
+@pytest.mark.parametrize("path", ["/openai/v1/unheard/of", "/anthropic/v1/unheard/of", "/cohere/v9/new"])
 def test_unknown_routes_make_rows_too(proxy: RunningProxy, upstream: Upstream, path: str) -> None:
     """litellm#10238: no list of routes decides whether a request is recorded; without a price it is unpriced."""
     upstream.answers(json_answer({"anything": 1}))

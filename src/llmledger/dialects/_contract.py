@@ -19,6 +19,9 @@ from typing import Protocol
 from llmledger.core.usage import Usage
 from llmledger.core.words import UsageQuality
 
+AS_ORDERED = "as_ordered"
+"""The flag of an answer which says that all was made that its request had ordered, but not how much that was."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
@@ -36,6 +39,8 @@ class RequestFacts:
     """Whether a stream was asked to report usage: True, False, or None when the client did not say."""
     input_characters: int = 0
     """Characters of prompt text, for estimates when no usage is sent."""
+    ordered: Usage = Usage()
+    """What is ordered by number and billed so when it is made, such as seconds of video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

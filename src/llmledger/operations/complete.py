@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from llmledger.core.request import Finished
-from llmledger.core.words import Status, UsageQuality
-from llmledger.dialects._contract import Reading
+from llmledger.core.request import Charged, Finished
+from llmledger.core.words import CostSource, Status, UsageQuality
+from llmledger.dialects._contract import AS_ORDERED, Reading
 from llmledger.ledger.standing import Recorded, recorded_under
 from llmledger.operations.charge import Outcomes, Prices, settle
 
@@ -28,7 +28,7 @@ class Book(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """An answer that told the end of a response: who gave it, under which path, and what it said."""
+    """An answer that was read to its end: who gave it, under which path, and what it said."""
 
     provider: str
     path: str
@@ -36,8 +36,8 @@ class Poll:
 
     @property
     def is_news(self) -> bool:
-        """Whether it tells the whole usage of a response."""
-        return self.reading.is_complete and self.reading.quality is UsageQuality.EXACT
+        """Whether it tells the whole usage of a response, or that all was made that its request ordered."""
+        return self.reading.is_complete and (self.reading.usage.is_told or AS_ORDERED in self.reading.flags)
 
     @property
     def response_id(self) -> str:
@@ -74,8 +74,16 @@ def _ended(asked: Finished, reading: Reading, prices: Prices) -> Finished:
     """The request as it would have been written, had its answer been awaited."""
     begun = asked.begun if asked.begun.model else replace(asked.begun, model=reading.model or "")
     status = Status.COMPLETED if reading.error_type is None else Status.FAILED
-    reading = replace(reading, price_context={**asked.price_context, **reading.price_context})
+    reading = replace(
+        reading,
+        usage=reading.usage if reading.usage.is_told else asked.usage,
+        quality=UsageQuality.EXACT,
+        price_context={**asked.price_context, **reading.price_context},
+    )
     settled = settle(Outcomes(begun=begun, reading=reading, status=status, http_status=asked.http_status), prices)
+    if not any(settled.usage.told().values()):
+        # Nothing of it was made, so it costs nothing, also where the model has no price.
+        settled = replace(settled, charged=Charged(cost_nanousd=0, cost_source=CostSource.NOT_BILLED))
     return replace(
         asked,
         begun=begun,

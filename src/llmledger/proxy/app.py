@@ -19,7 +19,7 @@ FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 FREE_PATHS = re.compile(
     r"(count_tokens|count-tokens|input_tokens|tokenize|detokenize|apply-template|/api/(show|pull|push|copy|create|blobs/.*)"
-    r"|/files|/uploads(/.*)?|/cancel|:countTokens|/models)$"
+    r"|/files|/uploads(/.*)?|[/:]cancel|:countTokens|:fetchPredictOperation|/models)$"
 )
 """Endpoints that count or administrate and are charged by nobody."""
 

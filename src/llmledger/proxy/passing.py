@@ -10,6 +10,9 @@ from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.replies import reply
 from llmledger.upstream.aio import Exchange
 
+POLLED = ("/cancel", ":cancel", ":fetchPredictOperation")
+"""Ends of paths that answer with a response made before, although they are not fetched by GET."""
+
 
 async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) -> None:
     """Relay a request that costs nothing; it makes no row."""
@@ -49,7 +52,7 @@ async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) ->
 
 def _poll_meter(asked: Asked, answer: Exchange) -> Meter | None:
     """A meter for an answer that may tell how an earlier response ended."""
-    is_poll = asked.method == "GET" or asked.route.endpoint.endswith("cancel")
+    is_poll = asked.method == "GET" or asked.route.endpoint.endswith(POLLED)
     if not is_poll or answer.status != 200:
         return None
     encoding = next(
