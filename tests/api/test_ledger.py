@@ -13,7 +13,8 @@ from llmledger.api.surroundings import price_book, user_paths
 from llmledger.core.words import Billing, CostSource
 from llmledger.errors import LedgerMissing, UsageError
 from llmledger.ledger import open_ledger
-from llmledger.ledger.health import Level, verify
+from llmledger.ledger.finding import Level
+from llmledger.ledger.verification import verify
 
 SONNET = "anthropic/claude-sonnet-4-5"
 

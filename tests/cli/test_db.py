@@ -83,7 +83,24 @@ def test_verify_finds_a_changed_cost(run_cli, written):
     connection.close()
     result = run_cli("db", "verify")
     assert result.exit_code == 1
-    assert "each cost is the sum of its components: 1 do not, first" in result.stdout
-    assert "history is protected: 1 do not, first trigger requests" in result.stdout
-    rows = json.loads(run_cli("db", "verify", "--json").stdout)["rows"]
-    assert [row["level"] for row in rows].count("problem") == 2
+    assert "each cost is the sum of its components: broken in 1 place, first requests row 2, request " in result.stdout
+    assert "history is protected: broken in 1 place, first triggers of requests" in result.stdout
+    as_json = run_cli("db", "verify", "--json")
+    problems = [row for row in json.loads(as_json.stdout)["rows"] if row["level"] == "problem"]
+    assert as_json.exit_code == 1
+    assert [(row["promise"], row["broken"]) for row in problems] == [
+        ("each cost is the sum of its components", 1),
+        ("history is protected", 1),
+    ]
+    assert problems[1]["where"] == ["triggers of requests"]
+
+
+def test_a_file_that_cannot_be_read_at_all_is_exit_6(run_cli, written):
+    """The header is gone: one line, no traceback; with --json too."""
+    content = bytearray(written.read_bytes())
+    content[:16] = bytes(16)
+    written.write_bytes(content)
+    for options in ((), ("--json",)):
+        result = run_cli("db", "verify", *options)
+        assert (result.exit_code, result.stdout) == (6, "")
+        assert "is not a ledger" in result.stderr

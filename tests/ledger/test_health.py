@@ -1,13 +1,13 @@
 """What is found in a ledger that is not well, and what its owner is told to do."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.ledger import Manners, open_ledger
-from llmledger.ledger.health import Level, examine, file_system, verify
+from llmledger.ledger.finding import Level
+from llmledger.ledger.health import examine, file_system
 from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.spool import spools_folder
 
@@ -29,7 +29,7 @@ def told(findings, level):
 
 def test_a_sound_ledger_needs_nothing(path):
     """Every finding is fine, and durability is stated."""
-    findings = [*examine(path), *verify(path)]
+    findings = list(examine(path))
     assert {finding.level for finding in findings} == {Level.FINE}
     assert any("synchronous FULL" in finding.text for finding in findings)
 
@@ -85,65 +85,3 @@ def test_the_file_system_of_a_path_is_known(tmp_path, folder, kind):
     mounts.write_text(MOUNTS)
     assert file_system(Path(folder), mounts) == kind
     assert file_system(Path(folder), tmp_path / "absent") is None
-
-
-def changed(path, *statements):
-    """Change history as somebody with another tool could, and put the triggers back."""
-    with sqlite3.connect(path) as connection:
-        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            connection.execute(statement)
-        for _, sql in triggers:
-            connection.execute(sql)
-    connection.close()
-
-
-@pytest.mark.parametrize(
-    ("promise", "statement"),
-    [
-        ("each cost is the sum of its components", """UPDATE requests SET components = '{"i":[1,1]}' WHERE id = 1"""),
-        ("each request without a price says so", "UPDATE requests SET cost_nanousd = 0 WHERE id = 2"),
-        ("each request is one row", "UPDATE requests SET request_id = (SELECT request_id FROM requests WHERE id = 1)"),
-        ("each row has its key among those", "DELETE FROM seen"),
-        ("no request is in flight that has ended",
-         "INSERT INTO inflight SELECT request_id, 'gone', 0, '{}' FROM requests WHERE id = 1"),
-        ("every id points to something", "UPDATE requests SET trait_id = 99 WHERE id = 1"),
-        ("history is protected", "INSERT INTO meta VALUES ('retention', 'left')"),
-    ],
-)  # fmt: skip
-def test_each_broken_promise_is_found(path, promise, statement):
-    """The finding names the promise, how many rows break it, and the first of them."""
-    changed(path, statement)
-    problems = told(verify(path), Level.PROBLEM)
-    assert any(text.startswith(promise) and "do not, first" in text for text, _ in problems), problems
-    assert all(todo for _, todo in problems)
-
-
-def test_a_correction_that_counts_twice_is_found(path):
-    """A request can only be moved or taken away, never multiplied."""
-    columns = (
-        "kind, cause, request_id, effective_ms, booked_ms, reason, model_id, attribution_id, trait_id, requests,"
-        " failed, unpriced, estimated, untold, input_tokens, cache_read_tokens, cache_write_tokens,"
-        " cache_write_1h_tokens,"
-        " cache_write_12h_tokens, input_audio_tokens, input_image_tokens, output_tokens, reasoning_tokens,"
-        " output_audio_tokens, output_image_tokens, web_searches, cost_nanousd, components"
-    )
-    values = f"'late', 'x', request_id, 0, 0, '', 1, 1, 1, 1, {'0, ' * 16} 5, '{{\"i\":[1,4]}}'"
-    changed(path, f"INSERT INTO adjustments ({columns}) SELECT {values} FROM requests WHERE id = 1")
-    problems = [text for text, _ in told(verify(path), Level.PROBLEM)]
-    assert any(text.startswith("each request counts once") for text in problems)
-    assert any(text.startswith("each correction's cost is the sum") for text in problems)
-
-
-def test_a_broken_page_is_found(path):
-    """The file's own structure is checked first, and then nothing more is believed."""
-    with sqlite3.connect(path) as connection:
-        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'requests_started'").fetchone()[0]
-    connection.close()
-    content = bytearray(path.read_bytes())
-    content[(page - 1) * 4096 : page * 4096] = bytes(4096)
-    path.write_bytes(content)
-    (finding,) = verify(path)
-    assert finding.level is Level.PROBLEM and finding.text.startswith("the file is whole: it is not")

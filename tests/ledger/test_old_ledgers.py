@@ -7,8 +7,9 @@ import pytest
 from tests.support.builders import NOON, a_finished
 
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.health import Level, verify
+from llmledger.ledger.finding import Level
 from llmledger.ledger.migrations import SCHEMA
+from llmledger.ledger.verification import verify
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "ledgers"
 OLD = sorted(FOLDER.glob("schema_*.db.gz"))

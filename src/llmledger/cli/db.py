@@ -88,20 +88,31 @@ def merge(
 
 
 @app.command("verify")
-def verify(ledger: LedgerOption = None, json: JsonOption = False) -> None:
-    """Check the file, what waits or was left behind, and every row; exit code 1 if a promise is broken."""
+def verify(
+    archive: Annotated[
+        list[Path] | None,
+        typer.Option("--archive", metavar="DIR", help="Where archives are now, if they were moved; repeatable."),
+    ] = None,
+    ledger: LedgerOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check the file, what waits or was left behind, every row, sum and archive; exit code 1 if a promise is broken."""
     from dataclasses import asdict
 
-    from llmledger.ledger.health import Level, examine
-    from llmledger.ledger.health import verify as verify_rows
+    from llmledger.ledger.finding import Level
+    from llmledger.ledger.health import examine
+    from llmledger.ledger.verification import verify as verify_rows
 
     where = surroundings().ledger_path(ledger)
+    folders = [folder.expanduser() for folder in archive or ()]
     findings = []
-    for finding in (*examine(where), *verify_rows(where)):
+    for finding in (*examine(where), *verify_rows(where, folders)):
         findings.append(finding)
         if not json:
             mark, style = _MARKS[finding.level]
             out(f"{paint(mark, style)}  {finding.text}")
+            for place in finding.where[1:]:
+                out(f"      also {place}")
             if finding.todo:
                 out(f"    {finding.todo}")
     if json:

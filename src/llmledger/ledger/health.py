@@ -1,4 +1,4 @@
-"""Whether a ledger is well: what it stands on, what waits or was left behind, and whether its rows keep their promises.
+"""Whether a ledger is well: what it stands on, and what waits or was left behind.
 
 Every finding that is not fine says what to do. Nothing is changed by looking.
 """
@@ -8,14 +8,12 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from llmledger.ledger.connection import storage_errors
+from llmledger.ledger.finding import Finding, Level
 from llmledger.ledger.owners import is_alive, owners_folder
 from llmledger.ledger.reader import Reader
-from llmledger.ledger.rollups_check import broken_rollups
 from llmledger.ledger.spool import Waiting, found_spools, read_lines, spools_folder
 
 _SAFE_WITH_OTHERS = (3, 51, 3)
@@ -23,25 +21,6 @@ _LARGE_LOG = 256 * 1024 * 1024
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.rclone"}
 )
-
-
-class Level(StrEnum):
-    """How much a finding matters."""
-
-    FINE = "fine"
-    NOTE = "note"
-    """Worth knowing; nothing is broken."""
-    PROBLEM = "problem"
-    """A promise is broken, or will be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found, and what to do about it."""
-
-    level: Level
-    text: str
-    todo: str | None = None
 
 
 def examine(path: Path) -> Iterator[Finding]:
@@ -59,27 +38,6 @@ def examine(path: Path) -> Iterator[Finding]:
         yield from _in_flight(reader)
         yield from _spools(reader)
         yield from _log(path)
-
-
-def verify(path: Path) -> Iterator[Finding]:
-    """A thorough look at every row: one finding for each promise. Raises StorageError when nothing can be read."""
-    with Reader(path) as reader, storage_errors(path):
-        whole = _integrity(reader.connection)
-        yield whole
-        if whole.level is not Level.FINE:
-            # What is read from a broken file proves nothing about its rows.
-            return
-        for promise, query, todo in _PROMISES:
-            broken = reader.connection.execute(f"SELECT count(*), min(what) FROM ({query})").fetchone()
-            if broken[0]:
-                yield Finding(Level.PROBLEM, f"{promise}: {broken[0]:,} do not, first {broken[1]}", todo)
-            else:
-                yield Finding(Level.FINE, promise)
-        wrong = list(broken_rollups(reader.connection))
-        for sentence in wrong:
-            yield Finding(Level.PROBLEM, sentence, "Restore a backup; reports of old days may be wrong.")
-        if not wrong:
-            yield Finding(Level.FINE, "roll-ups are the sums of their rows, and of what was pruned, at every grain")
 
 
 def _privacy(path: Path) -> Iterator[Finding]:
@@ -167,74 +125,3 @@ def _log(path: Path) -> Iterator[Finding]:
     if log.exists() and log.stat().st_size > _LARGE_LOG:
         text = f"{log} has grown to {log.stat().st_size / 1e6:,.0f} MB: somebody reads the ledger without a pause"
         yield Finding(Level.NOTE, text, "Close programs that keep the ledger open, then: llmledger db vacuum")
-
-
-def _integrity(connection: sqlite3.Connection) -> Finding:
-    promise = "the file is whole"
-    try:
-        said = [text for (text,) in connection.execute("PRAGMA integrity_check(10)").fetchall()]
-    except sqlite3.DatabaseError as error:
-        said = [str(error)]
-    if said == ["ok"]:
-        return Finding(Level.FINE, promise)
-    todo = "Restore a backup, or save what can be read with `sqlite3 FILE .recover`."
-    return Finding(Level.PROBLEM, f"{promise}: it is not: {said[0]}", todo)
-
-
-_REPORT = "Report it with `llmledger log show ID --json`; the row itself is never changed."
-
-_PROMISES: tuple[tuple[str, str, str], ...] = (
-    (
-        "each cost is the sum of its components",
-        """SELECT lower(hex(request_id)) AS what FROM requests WHERE components IS NOT NULL
-        AND (SELECT sum(json_extract(value, '$[1]')) FROM json_each(components)) IS NOT cost_nanousd""",
-        _REPORT,
-    ),
-    (
-        "each correction's cost is the sum of its components",
-        """SELECT a.cause AS what FROM adjustments a JOIN traits t ON t.id = a.trait_id
-        WHERE a.components IS NOT NULL AND t.cost_source = 'computed' AND a.kind <> 'reconcile'
-        AND (SELECT sum(json_extract(value, '$[1]')) FROM json_each(a.components)) IS NOT a.cost_nanousd""",
-        _REPORT,
-    ),
-    (
-        "each request without a price says so, and no other",
-        """SELECT lower(hex(r.request_id)) AS what FROM requests r JOIN traits t ON t.id = r.trait_id
-        WHERE (r.cost_nanousd IS NULL) <> (t.cost_source = 'none')""",
-        _REPORT,
-    ),
-    (
-        "each request is one row",
-        """SELECT lower(hex(request_id)) AS what FROM requests GROUP BY request_id HAVING count(*) > 1""",
-        _REPORT,
-    ),
-    (
-        "each row has its key among those that were ever seen",
-        """SELECT lower(hex(r.request_id)) AS what FROM requests r LEFT JOIN seen s ON s.key = r.request_id
-        WHERE s.row IS NOT r.id""",
-        "A re-import could count it again. Restore a backup.",
-    ),
-    (
-        "each request counts once or, as a duplicate, not at all",
-        """SELECT lower(hex(r.request_id)) AS what FROM requests r JOIN adjustments a ON a.request_id = r.request_id
-        WHERE a.kind <> 'reconcile' GROUP BY r.id HAVING 1 + sum(a.requests) NOT IN (0, 1)""",
-        _REPORT,
-    ),
-    (
-        "no request is in flight that has ended",
-        "SELECT lower(hex(i.request_id)) AS what FROM inflight i JOIN seen s ON s.key = i.request_id",
-        _REPORT,
-    ),
-    (
-        "every id points to something",
-        "SELECT \"table\" || ' row ' || rowid AS what FROM pragma_foreign_key_check",
-        "Restore a backup.",
-    ),
-    (
-        "history is protected",
-        """SELECT 'meta.retention' AS what FROM meta WHERE key = 'retention'
-        UNION ALL SELECT 'trigger ' || wanted.value FROM json_each('["requests", "adjustments", "seen"]') wanted
-        WHERE (SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = wanted.value) < 3""",
-        "A prune was cut short, or somebody removed a trigger. Restore a backup.",
-    ),
-)
