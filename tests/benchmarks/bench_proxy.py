@@ -1,178 +1,164 @@
-"""What the proxy adds to a request, both rows durable, beside the same requests without it in the same run.
+"""What the proxy adds to a request, both rows durable: beside a direct connection, and beside the same stack without meter
+and ledger, in one run.
 
-Another gateway is measured by the same lines: set LLMLEDGER_BENCH_PORT, let the gateway forward to that port, and set
-LLMLEDGER_BENCH_URL to its own chat completions address.
+Any other gateway is measured by the same lines, at its own address:
+
+    python -m tests.benchmarks proxy --upstream-port 9100 --url http://127.0.0.1:8787/v1 --model X [--pid N]
+
+The provider then listens on that port, for the gateway to forward to; `--pid` is the gateway's, for its CPU and memory.
 """
 
 import asyncio
-import json
-import multiprocessing
-import os
-import socket
+import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
-import uvicorn
 from tests.benchmarks._figure import Figure
+from tests.support.proxy_load import CHUNKS, Load, ask_many, post
+from tests.support.proxy_process import CHAT, cpu_s, memory_mb, proxy_process
 
-PLAIN = json.dumps(
-    {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "model": "gpt-4o",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 50}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 50, "total_tokens": 60},
-    }
-).encode()
-CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o", "usage": None}
-CHUNKS = 50
 ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 STREAMED = ASKED | {"stream": True, "stream_options": {"include_usage": True}}
+ROUNDS = 4
+"""How often each place has its turn: what else the machine does then hits all of them alike."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What one round of requests took."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Another gateway, to be measured beside ours."""
 
-    p50_ms: float
-    p99_ms: float
-    per_second: float
-
-
-def measure(scratch: Path, smoke: bool) -> Iterator[Figure]:
-    """Latency at 1, 8 and 32 connections, throughput, streams, CPU and memory."""
-    port, provider = _provider()
-    settings = scratch / ".config" / "llmledger"
-    settings.mkdir(parents=True)
-    (settings / "config.toml").write_text(f'[providers.openai]\nbase_url = "http://127.0.0.1:{port}"\n')
-    path = "/v1/chat/completions"
-    other = os.environ.get("LLMLEDGER_BENCH_URL")
-    direct = f"http://127.0.0.1:{port}{path}"
-    proxy, url = _proxy(scratch)
-    try:
-        asyncio.run(_load(f"{url}/openai{path}", ASKED, 20, 4))
-        for name, body, connections, requests in (
-            ("1 connection", ASKED, 1, 3000),
-            ("8 connections", ASKED, 8, 4000),
-            ("32 connections", ASKED, 32, 4000),
-            (f"32 connections, {CHUNKS} chunks", STREAMED, 32, 1500),
-        ):
-            count = connections if smoke else requests
-            reference = asyncio.run(_load(direct, body, count, connections))
-            cpu = _cpu_s(proxy.pid)
-            ours = asyncio.run(_load(f"{url}/openai{path}", body, count, connections))
-            cpu = (_cpu_s(proxy.pid) - cpu) / count * 1000
-            yield from _figures(name, ours, reference, cpu)
-            if other:
-                yield from _figures(
-                    f"{name}, other", asyncio.run(_load(other, body, count, connections)), reference, 0.0
-                )
-        yield Figure("memory after all that", _memory_mb(proxy.pid), "MB", budget="110")
-    finally:
-        proxy.terminate()
-        proxy.wait()
-        provider.kill()
+    url: str
+    """Its OpenAI-compatible address, up to `/v1`."""
+    model: str = "gpt-4o"
+    upstream_port: int = 0
+    """Where it expects the provider."""
+    pid: int = 0
 
 
-def _figures(name: str, ours: Load, reference: Load, cpu_ms: float) -> Iterator[Figure]:
-    is_one = name.startswith("1 ")
-    yield Figure(f"{name}: added p50", ours.p50_ms - reference.p50_ms, "ms", budget="1.2" if is_one else "")
-    yield Figure(f"{name}: added p99", ours.p99_ms - reference.p99_ms, "ms", budget="5" if is_one else "")
-    yield Figure(f"{name}: throughput", ours.per_second, "/s", reference.per_second, "direct")
-    if cpu_ms:
-        yield Figure(f"{name}: CPU of a request", cpu_ms, "ms")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One way from the clients to the provider."""
+
+    name: str
+    address: tuple[str, int]
+    path: str = "/v1/chat/completions"
+    model: str = "gpt-4o"
+    pid: int = 0
+    is_slow: bool = False
+    """It gets a tenth of the requests."""
 
 
-async def _load(url: str, body: dict[str, Any], requests: int, connections: int) -> Load:
-    """Send so many requests over so many connections."""
-    data, taken, left = json.dumps(body).encode(), [], iter(range(requests))
-    headers = {"authorization": "Bearer sk-1234567890", "content-type": "application/json"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-
-        async def work() -> None:
-            for _ in left:
-                began = time.perf_counter()
-                async with session.post(url, data=data, headers=headers) as answer:
-                    await answer.read()
-                    assert answer.status == 200
-                taken.append(time.perf_counter() - began)
-
-        began = time.perf_counter()
-        await asyncio.gather(*(work() for _ in range(connections)))
-        elapsed = time.perf_counter() - began
-    taken.sort()
-    return Load(taken[len(taken) // 2] * 1000, taken[len(taken) * 99 // 100] * 1000, requests / elapsed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    name: str
+    connections: int
+    requests: int
+    is_stream: bool = False
 
 
-async def _answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """A provider that is as fast as it can be."""
-    body, is_more = b"", True
-    while is_more:
-        message = await receive()
-        body, is_more = body + message.get("body", b""), message.get("more_body", False)
-    if b'"stream"' not in body:
-        length = str(len(PLAIN)).encode()
-        head = [(b"content-type", b"application/json"), (b"content-length", length)]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": PLAIN})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-    for piece in PIECES:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await asyncio.sleep(0)
-    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+CASES = (
+    _Case(name="1 connection", connections=1, requests=10_000),
+    _Case(name="8 connections", connections=8, requests=6_000),
+    _Case(name="32 connections", connections=32, requests=8_000),
+    _Case(name=f"1 connection, {CHUNKS} chunks", connections=1, requests=1_000, is_stream=True),
+    _Case(name=f"32 connections, {CHUNKS} chunks", connections=32, requests=3_000, is_stream=True),
+)
 
 
-def _event(choices: list[dict[str, Any]], usage: dict[str, int] | None = None) -> bytes:
-    return b"data: " + json.dumps(CHUNK | {"choices": choices, "usage": usage}).encode() + b"\n\n"
+def measure(scratch: Path, smoke: bool, gateway: Gateway | None = None) -> Iterator[Figure]:
+    """Latency at 1, 8 and 32 connections, throughput, streams, first bytes, CPU and memory."""
+    with contextlib.ExitStack() as ends:
+        upstream = _started(ends, "tests.support.proxy_load", str(gateway.upstream_port if gateway else 0))
+        bare = _started(ends, "tests.benchmarks.bare_relay", str(upstream.address[1]))
+        proxy = ends.enter_context(proxy_process(scratch, upstream.address[1]))
+        ours = _Place(name="ours", address=proxy.address, path=CHAT, pid=proxy.process.pid)
+        yield Figure("memory before anything", proxy.memory_mb(), "MB", budget="70")
+        places = [upstream, bare, ours, *([_other(gateway)] if gateway else [])]
+        peak, sent = 0.0, 0
+        for case in CASES:
+            loads = _loads(case, places, smoke)
+            sent += case.connections + len(loads[2].whole)
+            peak = max(peak, proxy.memory_mb())
+            yield from _ours(case, *loads[:3])
+            if gateway:
+                yield from _others(case, loads[3], loads[0])
+        yield Figure("memory after all that", peak, "MB", budget="110")
+        if gateway and gateway.pid:
+            yield Figure("other: memory after all that", memory_mb(gateway.pid), "MB")
+        yield Figure(
+            "requests without their row", sent - proxy.wait_for("SELECT count(*) FROM requests", sent), "", budget="0"
+        )
 
 
-PIECES = [
-    *(_event([{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]) for _ in range(CHUNKS - 2)),
-    _event([{"index": 0, "delta": {}, "finish_reason": "stop"}]),
-    _event([], {"prompt_tokens": 10, "completion_tokens": 50, "total_tokens": 60}),
-]
+def _loads(case: _Case, places: list[_Place], smoke: bool) -> list[Load]:
+    loads = [Load() for _ in places]
+    for turn in range(1 if smoke else ROUNDS):
+        for place, load in zip(places, loads, strict=True):
+            body = (STREAMED if case.is_stream else ASKED) | {"model": place.model}
+            request = post(place.address, place.path, body)
+            count = case.connections if smoke else case.requests // ROUNDS // (10 if place.is_slow else 1)
+            if turn == 0:
+                asyncio.run(ask_many(place.address, request, case.connections, case.connections, Load()))
+            cpu = cpu_s(place.pid)
+            asyncio.run(ask_many(place.address, request, count, case.connections, load))
+            load.cpu_s += cpu_s(place.pid) - cpu
+    return loads
 
 
-def _serve(listening: socket.socket) -> None:
-    config = uvicorn.Config(_answer, log_level="critical", access_log=False, lifespan="off")
-    uvicorn.Server(config).run(sockets=[listening])
+def _ours(case: _Case, direct: Load, bare: Load, ours: Load) -> Iterator[Figure]:
+    is_one = case.connections == 1 and not case.is_stream
+    added, beside = ours.at(0.5) - direct.at(0.5), bare.at(0.5) - direct.at(0.5)
+    yield Figure(f"{case.name}: added p50", added, "ms", beside, "bare", "1.2" if is_one else "")
+    yield Figure(
+        f"{case.name}: added p99",
+        ours.at(0.99) - direct.at(0.99),
+        "ms",
+        bare.at(0.99) - direct.at(0.99),
+        "bare",
+        "5" if is_one else "",
+    )
+    if case.is_stream:
+        late, beside = (
+            ours.at(0.5, first=True) - direct.at(0.5, first=True),
+            bare.at(0.5, first=True) - direct.at(0.5, first=True),
+        )
+        yield Figure(
+            f"{case.name}: first byte later", late, "ms", beside, "bare", "1.8" if case.connections == 1 else ""
+        )
+    yield Figure(f"{case.name}: a second", ours.per_second, "/s", bare.per_second, "bare", "0.75x")
+    yield Figure(f"{case.name}: CPU of one", ours.cpu_ms, "ms", bare.cpu_ms, "bare")
 
 
-def _provider() -> tuple[int, multiprocessing.Process]:
-    port = int(os.environ.get("LLMLEDGER_BENCH_PORT", "0"))
-    listening = socket.create_server(("127.0.0.1", port), backlog=1024)
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(listening,), daemon=True)
-    process.start()
-    return int(listening.getsockname()[1]), process
+def _others(case: _Case, other: Load, direct: Load) -> Iterator[Figure]:
+    yield Figure(f"other, {case.name}: added p50", other.at(0.5) - direct.at(0.5), "ms")
+    yield Figure(f"other, {case.name}: added p99", other.at(0.99) - direct.at(0.99), "ms")
+    if case.is_stream:
+        yield Figure(
+            f"other, {case.name}: first byte later", other.at(0.5, first=True) - direct.at(0.5, first=True), "ms"
+        )
+    yield Figure(f"other, {case.name}: a second", other.per_second, "/s")
+    if other.cpu_s:
+        yield Figure(f"other, {case.name}: CPU of one", other.cpu_ms, "ms")
 
 
-def _proxy(home: Path) -> tuple["subprocess.Popen[str]", str]:
-    command = [sys.executable, "-m", "llmledger", "proxy", "--port", "0"]
-    environ = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
-    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    first = process.stderr.readline()
-    return process, first.split("Listening on ")[1].split(". Give")[0]
+def _other(gateway: Gateway) -> _Place:
+    apart = urlsplit(gateway.url)
+    address = (apart.hostname or "127.0.0.1", apart.port or 80)
+    path = apart.path.rstrip("/") + "/chat/completions"
+    return _Place(name="other", address=address, path=path, model=gateway.model, pid=gateway.pid, is_slow=True)
 
 
-def _cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _started(ends: contextlib.ExitStack, module: str, argument: str) -> _Place:
+    process = subprocess.Popen([sys.executable, "-m", module, argument], stdout=subprocess.PIPE, text=True)
+    ends.callback(_end, process)
+    assert process.stdout is not None
+    return _Place(name=module, address=("127.0.0.1", int(process.stdout.readline())), pid=process.pid)
 
 
-def _memory_mb(pid: int) -> float:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    process.wait()

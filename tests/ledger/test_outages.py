@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 import tracemalloc
@@ -13,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.support.builders import NOON, a_begun, a_finished
+from tests.support.outages import full_disk, locked_by_a_tool, locked_by_another, moved_away, small_disk, unwritable
 
 from llmledger.errors import LedgerBusy, LedgerUnavailable, StorageError
 from llmledger.ledger import Ledger, Manners, open_ledger, open_reader
-from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.spool import found_spools, spools_folder
 
 IMPATIENT = Manners(patience_s=0.02, spool_bytes=256 * 1024)
@@ -45,50 +44,6 @@ def a_full_request(ledger: Ledger, nanousd: int = 1) -> None:
     begun = a_begun()
     assert ledger.begin(begun)
     assert ledger.finish(a_finished(begun, nanousd=nanousd))
-
-
-@contextmanager
-def locked_by_another(path: Path) -> Iterator[None]:
-    """Another llmledger holds the ledger's lock and does not let go."""
-    with FileLock(lock_path(path)) as lock:
-        assert lock.acquire()
-        yield
-
-
-@contextmanager
-def locked_by_a_tool(path: Path) -> Iterator[None]:
-    """Somebody left a transaction open in the sqlite3 shell."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    yield
-    connection.execute("ROLLBACK")
-    connection.close()
-
-
-@contextmanager
-def moved_away(path: Path) -> Iterator[None]:
-    """The file and its log are renamed, then put back."""
-    names = [
-        found for found in path.parent.iterdir() if found.name in (path.name, f"{path.name}-wal", f"{path.name}-shm")
-    ]
-    for found in names:
-        found.rename(found.with_name(f"away-{found.name}"))
-    yield
-    for found in names:
-        found.with_name(f"away-{found.name}").rename(found)
-
-
-@contextmanager
-def unwritable(path: Path) -> Iterator[None]:
-    """The file and its log take no more writes, not even from who has them open (ext4's immutable flag; root only)."""
-    files = [str(path), f"{path}-wal"]
-    if subprocess.run(["chattr", "+i", *files], capture_output=True, check=False).returncode:
-        subprocess.run(["chattr", "-i", *files], capture_output=True, check=False)
-        pytest.skip("files cannot be made immutable here")
-    try:
-        yield
-    finally:
-        subprocess.run(["chattr", "-i", *files], capture_output=True, check=True)
 
 
 OUTAGES = [locked_by_another, locked_by_a_tool, moved_away, unwritable]
@@ -291,42 +246,18 @@ def test_opening_a_ledger_that_stays_locked_says_so(tmp_path):
         open_ledger(path, now=lambda: NOON, manners=Manners(open_patience_s=0.01))
 
 
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=True)
-
-
 def test_a_full_disk_stops_nobody_and_loses_nothing(tmp_path):
     """The spool's room was taken beforehand; when there is space again all rows arrive."""
     with small_disk(tmp_path, 4) as folder:
         path = folder / "ledger.db"
         with opened(path, Manners(patience_s=0.02, spool_bytes=1024 * 1024)) as ledger:
             a_full_request(ledger)
-            _fill(folder / "filler")
-            for _ in range(100):
-                a_full_request(ledger)
-            assert ledger.state().trouble is not None
-            (folder / "filler").unlink()
+            with full_disk(path):
+                for _ in range(100):
+                    a_full_request(ledger)
+                assert ledger.state().trouble is not None
             until(lambda: ledger.state().trouble is None)
         assert rows(path) == (101, 101)
-
-
-def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
 
 
 def test_a_ledger_on_a_full_disk_says_so_when_it_is_opened(tmp_path):
