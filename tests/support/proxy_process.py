@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,19 @@ class ProxyProcess:
             assert line, "".join(self.said)
         self.url = line.split("Listening on ")[1].split(". Give")[0]
         self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
-        threading.Thread(target=self._listen, args=(process.stderr,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(process.stderr,))
+        self._listener.start()
 
     def end(self, number: int) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(DEADLINE_S)
+
+    def close(self) -> None:
+        """The process has ended: hear the rest of what it said."""
+        self._listener.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
     def health(self) -> dict[str, Any]:
         """What `/healthz` tells."""
@@ -66,9 +73,8 @@ class ProxyProcess:
             time.sleep(0.02)
         return found
 
-    def _listen(self, stream: Any) -> None:
-        with contextlib.suppress(ValueError):
-            self.said.extend(stream)
+    def _listen(self, stream: Iterable[str]) -> None:
+        self.said.extend(stream)
 
 
 @contextmanager
@@ -80,11 +86,17 @@ def proxy_process(home: Path, provider_port: int, *args: str) -> Iterator[ProxyP
     command = [sys.executable, "-m", "llmledger", "proxy", "--port", "0", *args]
     environ = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
     process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, cwd=home)
+    with contextlib.ExitStack() as ends:
+        ends.callback(process.wait)
+        ends.callback(process.kill)
+        proxy = ProxyProcess(process, home / ".local" / "share" / "llmledger" / "ledger.db")
+        ends.pop_all()
     try:
-        yield ProxyProcess(process, home / ".local" / "share" / "llmledger" / "ledger.db")
+        yield proxy
     finally:
         process.kill()
         process.wait()
+        proxy.close()
 
 
 def memory_mb(pid: int) -> float:

@@ -19,7 +19,7 @@ from llmledger.ledger.desk import State, open_desk
 from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish, StoreContent
 from llmledger.ledger.manners import Manners
 from llmledger.ledger.recovery import Recovery
-from llmledger.ledger.writer import Writer
+from llmledger.ledger.writer import Crowd, Writer
 
 _MANY = 500
 _AGAIN_S = 0.25
@@ -70,6 +70,14 @@ class Ledger:
     def finish_soon(self, finished: Finished) -> "Future[Any]":
         """The same for an event loop: the future is done when the row is durable."""
         return self._submit(Finish(finished))
+
+    def hand_in(self, event: Begin | Finish, token: Any, crowd: Crowd) -> None:
+        """The same for many requests at once in one event loop: `crowd` is told of all results of a commit together.
+
+        A finish nobody waits for: it is kept back for some milliseconds, to share the commit of the next begin.
+        """
+        self._check_is_ours()
+        self._writer.hand_in(event, token, crowd, may_wait=isinstance(event, Finish))
 
     def record(self, finished: Finished) -> bool:
         """Write a request that was never begun here; False when its source key or id was seen."""
@@ -143,7 +151,10 @@ class Ledger:
         return [done.result() for done in [self.finish_soon(finished) for finished in batch]]
 
     def _submit(self, event: AnyEvent) -> "Future[Any]":
+        self._check_is_ours()
+        return self._writer.submit(event)
+
+    def _check_is_ours(self) -> None:
         if not self._is_open or self._process != os.getpid():
             reason = "is closed" if self._process == os.getpid() else "was opened by another process; open it again"
             raise StorageError(f"Ledger {self.path} {reason}.")
-        return self._writer.submit(event)

@@ -17,6 +17,7 @@ from llmledger.pricebook.provider import Provider
 from llmledger.proxy.app import ProxyApp
 from llmledger.proxy.completing import Completions
 from llmledger.proxy.exchange import World
+from llmledger.proxy.records import Records
 from llmledger.proxy.routing import Routes, Target
 from llmledger.proxy.safety import Guard
 from llmledger.upstream.aio import AioUpstream, Proxies
@@ -54,7 +55,7 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
     async with AioUpstream(proxies=setup.proxies, silence_s=setup.silence_s) as upstream:
         world = World(
             recorder=setup.recorder,
-            store=setup.ledger,
+            records=Records(setup.ledger, setup.on_trouble),
             upstream=upstream,
             monotonic=setup.monotonic,
             keeper=Keeper(

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Any
 
 from llmledger.core.money import nanousd_from_usd
 from llmledger.core.request import Begun, Finished, id_text
@@ -19,6 +18,7 @@ from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes, without_echo
 from llmledger.proxy.credentials import SWITCHED, Credentials
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
+from llmledger.proxy.records import Records
 from llmledger.proxy.replies import reply
 from llmledger.proxy.routing import Route
 from llmledger.upstream.aio import AioUpstream, Exchange
@@ -29,22 +29,12 @@ MOST_DRAINS = 64
 LONGEST_DRAIN_S = 900.0
 
 
-class SoonStore(Protocol):
-    """What the proxy needs of a ledger: writes whose durability can be awaited."""
-
-    def begin_soon(self, begun: Begun) -> "Future[bool]":
-        """Done when the note is durable."""
-
-    def finish_soon(self, finished: Finished) -> "Future[Any]":
-        """Done when the row is durable."""
-
-
 @dataclass(slots=True, kw_only=True)
 class World:
     """What every exchange of one proxy shares."""
 
     recorder: Recorder
-    store: SoonStore
+    records: Records
     upstream: AioUpstream
     monotonic: Callable[[], float]
     keeper: Keeper
@@ -106,7 +96,7 @@ class Metered:
             await reply(self._send, 402, refusal)
             return
         try:
-            await asyncio.wrap_future(world.store.begin_soon(begun))
+            await world.records.begin(begun)
         except StorageError as error:
             await reply(self._send, 503, f"the request was not sent: {error.message}")
             return
@@ -252,12 +242,8 @@ class Metered:
             private=private,
         )
         finished = self._world.recorder.settle(begun, ending)
-        self._world.store.finish_soon(finished).add_done_callback(self._written)
+        self._world.records.finish(finished)
         self._world.on_finished(finished)
-
-    def _written(self, done: "Future[Any]") -> None:
-        if (error := done.exception()) is not None:
-            self._world.on_trouble(f"a row could not be written: {error}")
 
     def _elapsed_ms(self) -> int:
         return max(0, round((self._world.monotonic() - self._start) * 1000))
