@@ -106,6 +106,13 @@ def standing(one: Tool, proxy: Proxy, address_of: AddressOf) -> Standing:
     return Standing(one.name, one.client.title, one.is_found, state, one.file, told, reason, one.client.docs)
 
 
+def unconnected(world: Surroundings) -> list[str]:
+    """The tools that are here and could be connected, and are not."""
+    proxy, address_of = proxy_of(world), addresses_of_providers(world)
+    here = [one for one in tools(world) if one.is_found and not one.client.is_of_a_folder]
+    return [one.name for one in here if standing(one, proxy, address_of).state is State.OPEN]
+
+
 def addresses_of_providers(world: Surroundings) -> AddressOf:
     """Looks up where a provider is reached from here."""
     from llmledger.cli._run_model import address_of

@@ -1,6 +1,7 @@
 """What the proxy tells people: what to set, and one line for each request."""
 
 import json
+from collections.abc import Sequence
 
 from llmledger.core.money import money_text, usd_text
 from llmledger.core.request import Finished, id_text
@@ -15,11 +16,13 @@ BASE_URLS = (
 """The variable that each official SDK reads, and what stands behind the proxy's address in it."""
 
 
-def what_to_set(url: str) -> str:
-    """What a client needs to be metered."""
+def what_to_set(url: str, tools: Sequence[str] = ()) -> str:
+    """What a client needs to be metered; `tools` are here and go elsewhere so far."""
     lines = [f"Listening on {url}. Give your program one of these, and its key as always:"]
     lines += [f"  export {name}={url}{path}" for name, path in BASE_URLS]
     lines.append(f"Any other provider: {url}/PROVIDER/...; for a project: {url}/p/PROJECT/PROVIDER/...")
+    if tools:
+        lines.append(f"Here and not connected: {', '.join(tools)}. Connect one: llmledger connect TOOL")
     return "\n".join(lines)
 
 
@@ -34,7 +37,7 @@ def finished_line(finished: Finished) -> str:
         f"{begun.started_at:%H:%M:%S} {begun.provider}/{begun.model or '?'} {finished.status}{http}{error} · "
         f"{_tokens(usage.input_tokens)} in ({_tokens(usage.cache_read_tokens)} cached) · "
         f"{_tokens(usage.output_tokens)} out · {(finished.latency_ms or 0) / 1000:.1f} s · {mark}{cost} · "
-        f"{id_text(begun.request_id)[:8]}"
+        f"{id_text(begun.request_id)[-8:]}"
     )
 
 

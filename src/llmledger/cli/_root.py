@@ -73,7 +73,7 @@ def _accept_color(built: "Command") -> None:
     """Let every command take `--color`, wherever it stands."""
     for child in getattr(built, "commands", {}).values():
         _accept_color(child)
-    if not hasattr(built, "commands"):
+    if not hasattr(built, "commands") or getattr(built, "invoke_without_command", False):
         built.params.append(_color_option())
 
 

@@ -1,28 +1,34 @@
-"""`llmledger proxy`: meter every client that can be given a base URL."""
+"""`llmledger proxy`: meter every client that can be given a base URL; as a service of the user if wanted."""
 
-import socket
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from llmledger.cli import _proxy_service
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import LedgerOption
-from llmledger.cli._render import note, warn
+from llmledger.cli._render import note
 from llmledger.errors import UsageError
-
-if TYPE_CHECKING:
-    from llmledger.core.request import Attribution
 
 SUMMARY = "Meter the programs you already use: they change a base URL and nothing else."
 ACCESS_KEY_VARIABLE = "LLMLEDGER_PROXY_KEY"
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("install")(_proxy_service.install)
+app.command("status")(_proxy_service.status)
+app.command("uninstall")(_proxy_service.uninstall)
 
+
+@app.callback(invoke_without_command=True)
 def command(
+    ctx: typer.Context,
     host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Loopback by default.")] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="4747 by default; 0 takes a free one.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes on one port and ledger.")
+    ] = 1,
     on_disconnect: Annotated[
         str | None,
         typer.Option("--on-disconnect", metavar="drain|abort", help="When a client leaves: read on, or stop too."),
@@ -33,15 +39,15 @@ def command(
 ) -> None:
     """Meter the programs you already use: they change a base URL and nothing else.
 
-    Every request makes one row, with its usage and cost as the provider told them.
+    Every request makes one row, with its usage and cost as the provider told them. `install` has it run always.
     """
-    from llmledger.cli._proxy_setup import proxy_setup
+    if ctx.invoked_subcommand is not None:
+        return
+    from llmledger.cli._connect_tools import unconnected
+    from llmledger.cli._proxy_serve import Service, serve_alone, serve_with_workers
     from llmledger.cli._proxy_text import finished_json, finished_line, what_to_set
-    from llmledger.cli._writing import writing
-    from llmledger.ledger import Manners
-    from llmledger.proxy.application import application
     from llmledger.proxy.safety import LOOPBACK
-    from llmledger.proxy.serve import Place, bind, run
+    from llmledger.proxy.serve import Place, bind
 
     world = surroundings()
     settings = world.config.proxy
@@ -55,34 +61,21 @@ def command(
     policy = on_disconnect or settings.on_disconnect
     if policy not in ("drain", "abort"):
         raise UsageError(f"--on-disconnect {policy!r} is unknown", hint="Give drain or abort.")
-    tell = finished_json if json_log else finished_line if verbose else None
-    listener = bind(place)
-    place = Place(host=place.host, port=listener.getsockname()[1])
-    manners = Manners(pass_on=world.config.on_ledger_failure == "pass", warn=warn)
-    with listener, writing(ledger, manners=manners) as opened:
-        setup = replace(
-            proxy_setup(opened, place.host, _default_attribution()), access_key=access_key, on_disconnect=policy
+    with bind(place) as listener:
+        place = Place(host=place.host, port=listener.getsockname()[1])
+        service = Service(
+            place=place,
+            ledger=ledger,
+            access_key=access_key,
+            on_disconnect=policy,
+            tell=finished_json if json_log else finished_line if verbose else None,
         )
-        if tell is not None:
-            setup = replace(setup, on_finished=lambda finished: note(tell(finished)))
-        run(listener, lambda: application(setup), on_server=lambda _: note(what_to_set(place.url)))
+
+        def greet() -> None:
+            note(what_to_set(place.url, unconnected(world)))
+
+        if workers == 1:
+            serve_alone(listener, service, greet)
+        else:
+            serve_with_workers(listener, service, workers, greet)
     note("The proxy has stopped; every request is in the ledger.")
-
-
-def _default_attribution() -> "Attribution":
-    """For whom requests are that say nothing themselves: the settings and the environment, but not this folder."""
-    from llmledger.core.request import Attribution
-
-    world = surroundings()
-
-    def told(name: str) -> str | None:
-        return world.environ.get(f"LLMLEDGER_{name.upper()}") or world.config.attribution.get(name)
-
-    return Attribution(
-        client=told("client"),
-        user=told("user"),
-        team=told("team"),
-        project=told("project"),
-        operation=told("operation"),
-        host=socket.gethostname() or None,
-    )

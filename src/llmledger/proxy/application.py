@@ -46,6 +46,8 @@ class Setup:
     attribution: Attribution = NOBODY
     on_finished: Callable[[Finished], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
+    about: Mapping[str, object] = field(default_factory=dict)
+    """What `/healthz` tells besides: which of several workers answers."""
 
 
 @asynccontextmanager
@@ -70,7 +72,9 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
             on_polled=completions.take,
         )
         guard = Guard(hosts=setup.hosts, access_key=setup.access_key)
-        yield ProxyApp(world, Routes(_finder(setup), setup.book), guard, lambda: health(setup.ledger))
+        yield ProxyApp(
+            world, Routes(_finder(setup), setup.book), guard, lambda: {**health(setup.ledger), **setup.about}
+        )
         await _settled()
 
 
