@@ -1,5 +1,7 @@
 """Percentiles by nearest rank, and a sketch of them that merges within its stated error."""
 
+import struct
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +66,47 @@ def test_the_mean_is_exact_and_rounded_to_whole_milliseconds() -> None:
     """(1,000 + 1,001 + 1,001) / 3 = 1,000.67."""
     assert sketch_of([1000, 1001, 1001]).mean() == 1001
     assert sketch_of([5]).mean() == 5
+
+
+@given(DURATIONS, DURATIONS)
+def test_many_at_once_are_the_same_as_one_by_one(before: list[int], values: list[int]) -> None:
+    """Adding a chunk of rows is quicker, not different."""
+    sketch = sketch_of(before)
+    sketch.add_all(values)
+
+    assert sketch == sketch_of(before + values)
+
+
+def test_a_sketch_that_the_first_ledgers_stored_is_read_on() -> None:
+    """They packed the sum and pairs of a cell, its shift times 128 and its leading bits, and a count.
+
+    1,000 has ten bits: shifted by 3, times 128 is 384, plus 125. 5 is its own cell.
+    """
+    stored = struct.pack("<Q4I", 2005, 5, 1, 384 + 125, 2)
+
+    sketch = Sketch()
+    sketch.add_bytes(stored)
+
+    assert sketch == sketch_of([5, 1000, 1000])
+    nothing = Sketch()
+    nothing.add_bytes(struct.pack("<Q", 0))
+    assert nothing == Sketch()
+
+
+def test_a_sketch_of_many_equal_values_widens_its_counts() -> None:
+    """One byte a cell while no count needs more: 300 need two."""
+    few, many = Sketch(), Sketch()
+    few.add(1000, 255)
+    many.add(1000, 300)
+
+    assert (len(few.to_bytes()), len(many.to_bytes())) == (18 + 1, 18 + 2)
+
+
+def test_absurd_durations_are_stored_too() -> None:
+    """The largest that a row can hold: the sum stays at what seven bytes hold, the cells are right."""
+    sketch = sketch_of([2**63 - 1] * 3)
+
+    stored = Sketch()
+    stored.add_bytes(sketch.to_bytes())
+    assert stored.percentile(50) == sketch.percentile(50)
+    assert stored.total == 2**56 - 1

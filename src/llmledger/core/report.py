@@ -18,7 +18,8 @@ from llmledger.core.window import Window
 SCHEMA = "llmledger.report/1"
 
 COUNTS = ("requests", "failed", "unpriced", "estimated", "untold")
-NUMBERS = (*COUNTS, *(unit.name for unit in COLUMN_UNITS), "cost", "reconciled")
+_UNITS = tuple(unit.name for unit in COLUMN_UNITS)
+NUMBERS = (*COUNTS, *_UNITS, "cost", "reconciled")
 """The sums that are kept per group, in the order of every vector below; money in nano-USD."""
 REQUESTS, UNPRICED = NUMBERS.index("requests"), NUMBERS.index("unpriced")
 COST, RECONCILED = NUMBERS.index("cost"), NUMBERS.index("reconciled")
@@ -64,7 +65,8 @@ class Tally:
     def merge(self, other: "Tally") -> None:
         """Add all of another group."""
         self.spent[:] = map(int.__add__, self.spent, other.spent)
-        self.plan[:] = map(int.__add__, self.plan, other.plan)
+        if any(other.plan):
+            self.plan[:] = map(int.__add__, self.plan, other.plan)
         self.estimated_nanousd += other.estimated_nanousd
         self.latency.merge(other.latency)
         self.first_token.merge(other.first_token)
@@ -161,16 +163,16 @@ class Measures:
 
 def measures_of(tally: Tally) -> Measures:
     """Read the sums of a group as measures."""
-    both = dict(zip(NUMBERS, map(int.__add__, tally.spent, tally.plan), strict=True))
+    requests, failed, unpriced, estimated, untold, *units = map(int.__add__, tally.spent, tally.plan)
     response = tally.latency.percentiles((50, 95, 99))
     cost = _known(tally.spent)
     return Measures(
-        requests=both["requests"],
-        failed=both["failed"],
-        unpriced=both["unpriced"],
-        estimated=both["estimated"],
-        untold=both["untold"],
-        units={unit.name: both[unit.name] for unit in COLUMN_UNITS},
+        requests=requests,
+        failed=failed,
+        unpriced=unpriced,
+        estimated=estimated,
+        untold=untold,
+        units=dict(zip(_UNITS, units, strict=False)),
         cost_nanousd=cost,
         plan_value_nanousd=_known(tally.plan),
         charged_nanousd=_charged(cost, tally.spent[RECONCILED]),

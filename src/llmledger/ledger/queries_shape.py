@@ -109,6 +109,7 @@ class Groups:
     dictionaries: Dictionaries
     found: dict[tuple[Key, int], Tally] = field(default_factory=dict)
     _known: dict[tuple[object, ...], Tally] = field(default_factory=dict)
+    _labels: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     def tally(self, ids: Ids, offset_ms: int) -> Tally:
         """The running sums of the group that a row of ids belongs to."""
@@ -129,7 +130,7 @@ class Groups:
         key: list[str | None] = []
         for name in self.shape.question.by:
             if name in TIME_DIMENSIONS:
-                key.append(self._bucket(Bucket(name), slot, offset_ms))
+                key.append(self._bucket(name, slot, offset_ms))
             elif name in extras:
                 value = extras[name]
                 key.append(None if value is None else str(value))
@@ -137,10 +138,14 @@ class Groups:
                 key.append(self.dictionaries.value(name, (int(str(ids[1])), int(str(ids[2])), int(str(ids[3])))))
         return tuple(key), self._epoch(slot)
 
-    def _bucket(self, bucket: Bucket, slot: int, offset_ms: int) -> str:
-        if bucket is not Bucket.HOUR and self.shape.slot is Bucket.HOUR:
-            slot //= HOURS_PER_DAY
-        return bucket_label(bucket, slot, offset_ms)
+    def _bucket(self, name: str, slot: int, offset_ms: int) -> str:
+        label = self._labels.get((name, slot, offset_ms))
+        if label is None:
+            bucket = Bucket(name)
+            is_finer = bucket is not Bucket.HOUR and self.shape.slot is Bucket.HOUR
+            label = bucket_label(bucket, slot // HOURS_PER_DAY if is_finer else slot, offset_ms)
+            self._labels[name, slot, offset_ms] = label
+        return label
 
     def _epoch(self, slot: int) -> int:
         epochs = self.shape.question.epochs

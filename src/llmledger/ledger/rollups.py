@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
+from operator import add
 
 from llmledger.core.report import COUNTS
 from llmledger.core.stats import Sketch
@@ -60,6 +61,28 @@ class _Side:
     watermark: str
     sums: str
 
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The SQL that numbers the days of each calendar."""
+
+    utc: str
+    home: str
+
+
+Bounds = tuple[int, int]
+"""Ids: above the first, up to the second."""
+Calendars = tuple[tuple[int, int, int], ...]
+"""Of each: its number in the cube, its grain among the sums by model, and where its day stands."""
+
+_UPSERT_DAY = (
+    f"INSERT INTO rollup_days (zone, day, model_id, attribution_id, trait_id, {', '.join(_SUMS)}) "
+    f"VALUES ({', '.join('?' * (5 + len(_SUMS)))}) ON CONFLICT DO UPDATE SET {_ADD_UP}"
+)
+_UPSERT_SLOT = (
+    f"INSERT INTO rollup_quarters (grain, slot, model_id, billing, {', '.join(_SUMS)}) "
+    f"VALUES ({', '.join('?' * (4 + len(_SUMS)))}) ON CONFLICT DO UPDATE SET {_ADD_UP}"
+)
 
 REQUESTS = _Side("requests", "started_ms", "rolled_request", _FROM_REQUESTS)
 ADJUSTMENTS = _Side("adjustments", "effective_ms", "rolled_adjustment", _FROM_ADJUSTMENTS)
@@ -139,23 +162,12 @@ def _roll_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, chunk
         ).fetchone()
         if not count:
             return 0
-        bounds = (low, high)
-        home = _home_day(f"r.{side.time}", first, last, zone)
-        utc = f"r.{side.time} / {DAY_MS}"
+        days = _Days(utc=f"r.{side.time} / {DAY_MS}", home=_home_day(f"r.{side.time}", first, last, zone))
         # A ledger at home in UTC needs no second calendar.
-        days = ((UTC_DAYS, utc),) if zone is UTC else ((UTC_DAYS, utc), (HOME_DAYS, home))
-        for number, day in days:
-            _add_days(connection, side, bounds, number, day)
-            _add_units(connection, side, bounds, number, day)
-        for grain, slot in (
-            (QUARTER, f"r.{side.time} / {QUARTER * 1000}"),
-            (HOUR, f"r.{side.time} / {HOUR * 1000}"),
-            (UTC_DAY, utc),
-            *([] if zone is UTC else [(HOME_DAY, home)]),
-        ):
-            _add_slots(connection, side, bounds, grain, slot)
-        if side is REQUESTS:
-            _add_sketches(connection, bounds, days)
+        calendars = ((UTC_DAYS, UTC_DAY, 0),) if zone is UTC else ((UTC_DAYS, UTC_DAY, 0), (HOME_DAYS, HOME_DAY, 1))
+        _add_days(connection, side, (low, high), days, calendars)
+        _add_slots(connection, side, (low, high), days, calendars)
+        _add_details(connection, side, (low, high), days, calendars)
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (side.watermark, str(high)),
@@ -171,88 +183,100 @@ def _home_day(time: str, first: int, last: int, zone: tzinfo) -> str:
     return f"(({time} + {offset}) / {DAY_MS})"
 
 
-def _add_days(connection: sqlite3.Connection, side: _Side, bounds: tuple[int, int], zone: int, day: str) -> None:
-    connection.execute(
-        f"INSERT INTO rollup_days (zone, day, model_id, attribution_id, trait_id, {', '.join(_SUMS)}) "
-        f"SELECT {zone}, {day}, r.model_id, r.attribution_id, r.trait_id, {side.sums} "
-        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 2, 3, 4, 5 "
-        f"ON CONFLICT DO UPDATE SET {_ADD_UP}",
-        bounds,
-    )
-
-
-def _add_slots(connection: sqlite3.Connection, side: _Side, bounds: tuple[int, int], grain: int, slot: str) -> None:
-    connection.execute(
-        f"INSERT INTO rollup_quarters (grain, slot, model_id, billing, {', '.join(_SUMS)}) "
-        f"SELECT {grain}, {slot}, r.model_id, t.billing, {side.sums} "
-        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 2, 3, 4 "
-        f"ON CONFLICT DO UPDATE SET {_ADD_UP}",
-        bounds,
-    )
-
-
-def _add_units(connection: sqlite3.Connection, side: _Side, bounds: tuple[int, int], zone: int, day: str) -> None:
-    """Rare units have no column; without this, pruning would lose them."""
-    counts = "r.kind <> 'reconcile'" if side is ADJUSTMENTS else "1"
+def _add_days(connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars) -> None:
+    """The day cube: read once by both calendars' days; what lies in two groups then adds up as it is written."""
     rows = connection.execute(
-        f"SELECT {day}, r.model_id, r.attribution_id, r.trait_id, r.other_usage FROM {side.table} r "
-        f"WHERE r.id > ? AND r.id <= ? AND r.other_usage IS NOT NULL AND {counts}",
+        f"SELECT {days.utc}, {days.home}, r.model_id, r.attribution_id, r.trait_id, {side.sums} "
+        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 1, 2, 3, 4, 5",
         bounds,
     ).fetchall()
-    sums: dict[tuple[object, ...], int] = {}
-    for *place, text in rows:
-        for unit, quantity in json.loads(text, parse_float=Decimal).items():
-            key = (zone, *place, unit)
-            sums[key] = sums.get(key, 0) + round(Decimal(quantity) * MICRO)
+    for zone, _, place in calendars:
+        connection.executemany(_UPSERT_DAY, [(zone, row[place], *row[2:]) for row in rows])
+
+
+def _add_slots(connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars) -> None:
+    """The sums by model: read once by quarter-hours, of which hours and days are made."""
+    rows = connection.execute(
+        f"SELECT r.{side.time} / {QUARTER * 1000}, {days.utc}, {days.home}, r.model_id, t.billing, {side.sums} "
+        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 1, 2, 3, 4, 5",
+        bounds,
+    ).fetchall()
+    slots = [(QUARTER, row[0], *row[3:]) for row in rows]
+    slots += _merged([(HOUR, row[0] * QUARTER // HOUR, *row[3:]) for row in rows])
+    for _, grain, place in calendars:
+        slots += _merged([(grain, row[1 + place], *row[3:]) for row in rows])
+    connection.executemany(_UPSERT_SLOT, slots)
+
+
+def _merged(rows: list[tuple[int | str, ...]]) -> list[tuple[int | str, ...]]:
+    """Rows of sums with the same first four values as one each."""
+    found: dict[tuple[int | str, ...], tuple[int | str, ...]] = {}
+    for row in rows:
+        key, sums = row[:4], row[4:]
+        known = found.get(key)
+        found[key] = sums if known is None else tuple(map(add, known, sums))
+    return [(*key, *sums) for key, sums in found.items()]
+
+
+def _add_details(
+    connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars
+) -> None:
+    """What no sum holds: the response times of requests, and the rare units, which have no column."""
+    columns = "r.latency_ms, r.first_token_ms, 1" if side is REQUESTS else "NULL, NULL, r.kind <> 'reconcile'"
+    rows = connection.execute(
+        f"SELECT {days.utc}, {days.home}, r.model_id, r.attribution_id, r.trait_id, r.other_usage, {columns} "
+        f"FROM {side.table} r WHERE r.id > ? AND r.id <= ?",
+        bounds,
+    )
+    times: dict[tuple[int, int, int], tuple[list[int], list[int]]] = {}
+    units: Counter[tuple[int | str, ...]] = Counter()
+    for utc, home, model, attribution, trait, other, latency, first_token, counts in rows:
+        if latency is not None or first_token is not None:
+            found = times.setdefault((utc, home, model), ([], []))
+            if latency is not None and latency >= 0:
+                found[0].append(latency)
+            if first_token is not None and first_token >= 0:
+                found[1].append(first_token)
+        if other is not None and counts:
+            for zone, _, place in calendars:
+                key = (zone, (utc, home)[place], model, attribution, trait)
+                for unit, quantity in json.loads(other, parse_float=Decimal).items():
+                    units[*key, unit] += round(Decimal(quantity) * MICRO)
+    _add_units(connection, units)
+    _add_sketches(connection, times, calendars)
+
+
+def _add_units(connection: sqlite3.Connection, units: "Counter[tuple[int | str, ...]]") -> None:
+    """Rare units have no column; without this, pruning would lose them."""
     connection.executemany(
         "INSERT INTO rollup_units VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET micro_quantity = micro_quantity + excluded.micro_quantity",
-        [(*key, micro) for key, micro in sums.items()],
+        [(*key, micro) for key, micro in units.items()],
     )
 
 
-def _add_sketches(connection: sqlite3.Connection, bounds: tuple[int, int], days: tuple[tuple[int, str], ...]) -> None:
-    columns = ", ".join(day for _, day in days)
-    rows = connection.execute(
-        f"SELECT r.model_id, r.latency_ms, r.first_token_ms, {columns} FROM requests r WHERE r.id > ? AND r.id <= ?",
-        bounds,
-    )
-    found: dict[tuple[int, ...], list[tuple[int | None, int | None]]] = {}
-    for model, latency, first_token, *numbers in rows:
-        if latency is not None or first_token is not None:
-            found.setdefault((model, *numbers), []).append((latency, first_token))
+def _add_sketches(
+    connection: sqlite3.Connection, times: dict[tuple[int, int, int], tuple[list[int], list[int]]], calendars: Calendars
+) -> None:
     sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]] = {}
-    for (model, *numbers), pairs in found.items():
-        both = _sketched(pairs)
-        for (zone, _), number in zip(days, numbers, strict=True):
-            into = sketches.setdefault((zone, number, model), (Sketch(), Sketch()))
+    for (utc, home, model), lists in times.items():
+        both = (Sketch(), Sketch())
+        for sketch, values in zip(both, lists, strict=True):
+            sketch.add_all(values)
+        for zone, _, place in calendars:
+            into = sketches.setdefault((zone, (utc, home)[place], model), (Sketch(), Sketch()))
             for sketch, more in zip(into, both, strict=True):
                 sketch.merge(more)
-    for place, into in sketches.items():
-        _store_sketches(connection, place, into)
-
-
-def _sketched(pairs: list[tuple[int | None, int | None]]) -> tuple[Sketch, Sketch]:
-    both = (Sketch(), Sketch())
-    for place, sketch in enumerate(both):
-        for value, count in Counter(pair[place] for pair in pairs).items():
-            if value is not None and value >= 0:
-                sketch.add(value, count)
-    return both
-
-
-def _store_sketches(
-    connection: sqlite3.Connection, place: tuple[int, int, int], sketches: tuple[Sketch, Sketch]
-) -> None:
-    stored = connection.execute(
-        "SELECT latency, first_token FROM rollup_sketches WHERE zone = ? AND day = ? AND model_id = ?", place
-    ).fetchone()
-    for sketch, before in zip(sketches, stored or (), strict=False):
-        sketch.add_bytes(before)
-    connection.execute(
+    for place_in, into in sketches.items():
+        stored = connection.execute(
+            "SELECT latency, first_token FROM rollup_sketches WHERE zone = ? AND day = ? AND model_id = ?", place_in
+        ).fetchone()
+        for sketch, before in zip(into, stored or (), strict=False):
+            sketch.add_bytes(before)
+    connection.executemany(
         "INSERT INTO rollup_sketches VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET latency = excluded.latency, first_token = excluded.first_token",
-        (*place, *(sketch.to_bytes() for sketch in sketches)),
+        [(*place_in, *(sketch.to_bytes() for sketch in both)) for place_in, both in sketches.items()],
     )
 
 

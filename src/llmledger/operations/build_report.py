@@ -1,11 +1,12 @@
 """Build a report: ask the ledger, compare with the range before, and put the answer in order."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from llmledger.core.report import UNPRICED, Answer, Question, Report
-from llmledger.core.selection import Selection
+from llmledger.core.selection import ALL_TAGS, Selection
 from llmledger.core.window import Window
 from llmledger.ledger.queries import Connection, aggregate
 from llmledger.ledger.rollups_upkeep import keep_up
@@ -60,9 +61,13 @@ def _with_unpriced_models(source: Source, question: Question, answer: Answer) ->
     """Name the models that have no price, when there are any: a note says how to give them one."""
     if not any(cell.tally.spent[UNPRICED] or cell.tally.plan[UNPRICED] for cell in answer.totals):
         return answer
-    by_model = replace(question, by=("model",), latencies=False, epochs=())
-    counted = sorted(
-        (-(cell.tally.spent[UNPRICED] + cell.tally.plan[UNPRICED]), str(cell.key[0]))
-        for cell in aggregate(source.connection, by_model).cells
-    )
+    if "model" in question.by and ALL_TAGS not in question.by:
+        place, cells = question.by.index("model"), answer.cells
+    else:
+        by_model = replace(question, by=("model",), latencies=False, epochs=())
+        place, cells = 0, aggregate(source.connection, by_model).cells
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        counts[str(cell.key[place])] += cell.tally.spent[UNPRICED] + cell.tally.plan[UNPRICED]
+    counted = sorted((-count, model) for model, count in counts.items())
     return replace(answer, unpriced_models=tuple(model for count, model in counted if count < 0))

@@ -61,14 +61,19 @@ class _Group:
     cost_by_epoch: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: Tally, cost_by_epoch: dict[int, int]) -> None:
-        self.tally.merge(other)
+        # The tally may be the answer's own: it is never written to.
+        merged = Tally()
+        merged.merge(self.tally)
+        merged.merge(other)
+        self.tally = merged
         for epoch, nanousd in cost_by_epoch.items():
             self.cost_by_epoch[epoch] = self.cost_by_epoch.get(epoch, 0) + nanousd
 
     def measures(self, rates: ExchangeRates | None) -> Measures:
-        converted = None if rates is None else rates.convert(self.cost_by_epoch)
         measures = measures_of(self.tally)
-        return measures if measures.cost_nanousd is None else replace(measures, converted=converted)
+        if rates is None or measures.cost_nanousd is None:
+            return measures
+        return replace(measures, converted=rates.convert(self.cost_by_epoch))
 
 
 def compose(
@@ -152,7 +157,11 @@ def _groups(cells: Iterable[Cell], *, charged: bool) -> dict[Key, _Group]:
     groups: dict[Key, _Group] = {}
     for cell in cells:
         cost = cell.tally.spent[COST] + (cell.tally.spent[RECONCILED] if charged else 0)
-        groups.setdefault(cell.key, _Group(cell.key)).add(cell.tally, {cell.epoch: cost})
+        known = groups.get(cell.key)
+        if known is None:
+            groups[cell.key] = _Group(cell.key, cell.tally, {cell.epoch: cost})
+        else:
+            known.add(cell.tally, {cell.epoch: cost})
     return groups
 
 
