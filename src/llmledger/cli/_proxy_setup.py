@@ -24,6 +24,7 @@ def proxy_setup(ledger: "Ledger", host: str, attribution: "Attribution") -> "Set
     from llmledger.cli._run_send import price_book
     from llmledger.operations.record import Recorder
     from llmledger.proxy.application import Setup
+    from llmledger.proxy.embedded import Embedded
     from llmledger.proxy.safety import LOOPBACK
     from llmledger.upstream.aio import proxies_of
 
@@ -35,6 +36,7 @@ def proxy_setup(ledger: "Ledger", host: str, attribution: "Attribution") -> "Set
         recorder=Recorder(store=ledger, prices=book, now=world.now, new_id=_request_ids()),
         proxies=proxies_of(world.environ),
         address_of=address_of,
+        embedded=Embedded(world.paths.models, world.environ),
         hosts=LOOPBACK | {host} if host in LOOPBACK else frozenset(),
         on_disconnect=world.config.proxy.on_disconnect,
         billing=world.config.billing,

@@ -21,6 +21,7 @@ def what_to_set(url: str, tools: Sequence[str] = ()) -> str:
     lines = [f"Listening on {url}. Give your program one of these, and its key as always:"]
     lines += [f"  export {name}={url}{path}" for name, path in BASE_URLS]
     lines.append(f"Any other provider: {url}/PROVIDER/...; for a project: {url}/p/PROJECT/PROVIDER/...")
+    lines.append(f"A model that runs on this machine: {url}/local/v1")
     if tools:
         lines.append(f"Here and not connected: {', '.join(tools)}. Connect one: llmledger connect TOOL")
     return "\n".join(lines)

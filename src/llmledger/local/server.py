@@ -75,6 +75,11 @@ class LocalServer:
         return self._address
 
     @property
+    def is_running(self) -> bool:
+        """Whether the server's process is there."""
+        return self._process.poll() is None
+
+    @property
     def process_id(self) -> int:
         """Of the server's process."""
         return self._process.pid

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from llmledger.dialects import load
+from llmledger.errors import UpstreamError, UpstreamUnreachable
 from llmledger.operations import request_headers as header
+from llmledger.proxy.embedded import Embedded
 from llmledger.proxy.exchange import Asked, Metered, World
 from llmledger.proxy.incoming import ClientGone, Incoming, Receive, Send
 from llmledger.proxy.passing import pass_on
@@ -27,7 +29,16 @@ FREE_PATHS = re.compile(
 class ProxyApp:
     """The application; `state` answers `/healthz`."""
 
-    def __init__(self, world: World, routes: Routes, guard: Guard, state: Callable[[], dict[str, object]]) -> None:
+    def __init__(
+        self,
+        world: World,
+        routes: Routes,
+        guard: Guard,
+        state: Callable[[], dict[str, object]],
+        *,
+        embedded: Embedded | None = None,
+    ) -> None:
+        self._embedded = embedded
         self._world = world
         self._routes = routes
         self._guard = guard
@@ -65,6 +76,10 @@ class ProxyApp:
                 send, 404, "no provider is known for this path; it begins with a provider's name, as /openai/v1"
             )
             return
+        if route.is_embedded and self._embedded is not None:
+            route = await self._started(route, self._embedded, incoming, send)
+            if route is None:
+                return
         asked = Asked(
             method=scope["method"],
             route=route,
@@ -77,6 +92,20 @@ class ProxyApp:
             await pass_on(self._world, asked, incoming, send)
         else:
             await Metered(self._world, asked, incoming, send).run()
+
+    async def _started(self, route: Route, embedded: Embedded, incoming: Incoming, send: Send) -> Route | None:
+        """The route to a model of our own, once it runs; None when that was answered here."""
+        try:
+            if route.endpoint.endswith("/models"):
+                await reply_json(send, 200, embedded.listed())
+                return None
+            return await embedded.reached(route, await incoming.read_kept())
+        except ClientGone:
+            return None
+        except UpstreamError as error:
+            where = 502 if isinstance(error, UpstreamUnreachable) else 404
+            await reply(send, where, " ".join(filter(None, (f"{route.provider}: {error.message}", error.hint))))
+            return None
 
     async def _guessed(self, path: str, headers: dict[str, str], query: str, incoming: Incoming) -> Route | None:
         try:

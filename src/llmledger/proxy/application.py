@@ -16,6 +16,7 @@ from llmledger.pricebook import PriceBook
 from llmledger.pricebook.provider import Provider
 from llmledger.proxy.app import ProxyApp
 from llmledger.proxy.completing import Completions
+from llmledger.proxy.embedded import NAME, Embedded
 from llmledger.proxy.exchange import World
 from llmledger.proxy.records import Records
 from llmledger.proxy.routing import Routes, Target
@@ -39,6 +40,8 @@ class Setup:
     proxies: Proxies | None = None
     """The HTTP proxies of this environment."""
     access_key: str | None = None
+    embedded: Embedded | None = None
+    """The models that run on this machine."""
     silence_s: float = 600.0
     """The longest silence of a provider before it is given up."""
     on_disconnect: str = "drain"
@@ -72,10 +75,18 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
             on_polled=completions.take,
         )
         guard = Guard(hosts=setup.hosts, access_key=setup.access_key)
-        yield ProxyApp(
-            world, Routes(_finder(setup), setup.book), guard, lambda: {**health(setup.ledger), **setup.about}
-        )
-        await _settled()
+        try:
+            yield ProxyApp(
+                world,
+                Routes(_finder(setup), setup.book),
+                guard,
+                lambda: {**health(setup.ledger), **setup.about},
+                embedded=setup.embedded,
+            )
+            await _settled()
+        finally:
+            if setup.embedded is not None:
+                setup.embedded.close()
 
 
 async def _settled() -> None:
@@ -109,7 +120,9 @@ def _finder(setup: Setup) -> Callable[[str], Target | None]:
         if name not in known:
             provider = setup.book.provider(name)
             address = setup.address_of(provider) if provider is not None else None
-            known[name] = Target(name, address, bool(provider and provider.local)) if address else None
+            if address is None and name == NAME and setup.embedded is not None:
+                address = ""
+            known[name] = None if address is None else Target(name, address, bool(provider and provider.local))
         return known[name]
 
     return find

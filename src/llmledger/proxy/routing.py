@@ -48,6 +48,11 @@ class Route(Place):
     url: str
     """Absolute, without the query."""
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether a model of our own answers, which has no address until it runs."""
+        return self.url == self.endpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -55,6 +60,7 @@ class Target:
 
     name: str
     base_url: str
+    """Empty for our own models."""
     is_local: bool = False
 
 
