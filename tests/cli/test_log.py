@@ -9,7 +9,7 @@ from tests.support.builders import NOON, a_begun, a_finished, a_usage
 from tests.support.small_ledger import sample_facts, write_ledger
 
 from llmledger.core.cost import Component
-from llmledger.core.request import Attribution, Charged
+from llmledger.core.request import Attribution, Charged, SoFar
 from llmledger.core.words import CostSource, Status
 from llmledger.ledger import open_ledger
 
@@ -129,6 +129,23 @@ def test_an_ambiguous_id_asks_for_more_digits(run_cli: RunCli, ledger: Path) -> 
     result = run_cli("log", "show", "0000")
 
     assert (result.exit_code, "more than one" in result.stderr) == (2, True)
+
+
+def test_what_a_running_answer_has_used_is_listed_too(run_cli: RunCli, ledger_path: Path) -> None:
+    """Where its process tells: tokens and cost so far, marked as an estimate; nothing is made up for the others."""
+    with open_ledger(ledger_path, now=lambda: NOON) as book:
+        told, silent = a_begun(model="told"), a_begun(model="silent", request_id=b"s" * 16)
+        book.begin(told)
+        book.begin(silent)
+        book.tell_progress({told.request_id: SoFar(input_tokens=1200, output_tokens=345, cost_nanousd=6_789_000)})
+        running = {one["model"]: one for one in json.loads(run_cli("log", "--inflight", "--json").stdout)["requests"]}
+        (line,) = [line for line in run_cli("log", "--inflight").stdout.splitlines() if "/told" in line]
+
+    wanted = ("input_tokens", "output_tokens", "so_far_usd", "is_estimated")
+    assert [running["told"][name] for name in wanted] == [1200, 345, "0.006789", True]
+    assert [running["silent"][name] for name in wanted[:3]] == [None] * 3
+    assert {"1,200", "345", "~$0.00679"} <= set(line.split())
+    assert list(ledger_path.parent.glob("owners/*")) == []
 
 
 def test_what_is_in_flight_is_listed(run_cli: RunCli, ledger_path: Path) -> None:

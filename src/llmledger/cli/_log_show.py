@@ -6,10 +6,11 @@ from datetime import datetime, tzinfo
 from llmledger.cli._table import duration_text
 from llmledger.core.adjustment import Adjustment, Standing
 from llmledger.core.money import money_text, usd_text
-from llmledger.core.request import Begun, Finished, id_text
+from llmledger.core.request import Finished, SoFar, id_text
 from llmledger.core.usage import UNIT_BY_NAME
 from llmledger.core.window import unix_ms, zone_named
 from llmledger.core.words import Billing, CostSource
+from llmledger.ledger.reader import Running
 from llmledger.reports.request import PriceLine, effective_usd, price_lines, standing_cost
 
 SHORT_ID = 8
@@ -33,6 +34,9 @@ RUNNING_COLUMNS = (
     ("Model", False, 0, True),
     ("Source", False, 2),
     ("For", True, 0),
+    ("Input", True, 3),
+    ("Output", True, 3),
+    ("So far", True, 0),
     ("At most", True, 1),
 )
 
@@ -73,19 +77,25 @@ def _cost(standing: Standing) -> str:
     return f"{'~' if standing.measures.estimated > 0 and cost else ''}{money_text(cost)}{plan}"
 
 
-def running_line(begun: Begun, now: datetime) -> list[str]:
+def running_line(running: Running, now: datetime) -> list[str]:
     """One request in flight as a line."""
+    begun, so_far = running.begun, running.so_far or SoFar()
+    mark = "~" if so_far.is_estimated and so_far.cost_nanousd else ""
     return [
         id_text(begun.request_id)[-SHORT_ID:],
         f"{begun.provider}/{begun.model}",
         begun.source,
         duration_text(max(0, unix_ms(now) - unix_ms(begun.started_at))),
+        _count(so_far.input_tokens),
+        _count(so_far.output_tokens),
+        f"{mark}{money_text(so_far.cost_nanousd)}" if running.so_far else "",
         money_text(begun.estimate.high_nanousd),
     ]
 
 
-def running_json(begun: Begun, now: datetime) -> dict[str, object]:
-    """One request in flight as plain JSON."""
+def running_json(running: Running, now: datetime) -> dict[str, object]:
+    """One request in flight as plain JSON; what it has used by now is null where its process does not tell."""
+    begun, so_far = running.begun, running.so_far or SoFar()
     return {
         "request_id": id_text(begun.request_id),
         "started_at": begun.started_at,
@@ -93,6 +103,10 @@ def running_json(begun: Begun, now: datetime) -> dict[str, object]:
         "provider": begun.provider,
         "model": begun.model,
         "source": begun.source,
+        "input_tokens": so_far.input_tokens,
+        "output_tokens": so_far.output_tokens,
+        "so_far_usd": usd_text(so_far.cost_nanousd),
+        "is_estimated": so_far.is_estimated,
         "low_usd": usd_text(begun.estimate.low_nanousd),
         "high_usd": usd_text(begun.estimate.high_nanousd),
     }

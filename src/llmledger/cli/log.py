@@ -123,11 +123,11 @@ def _show_table(found: list["Recorded"], zone: str) -> None:
 def _show_running(reader: "Reader", format: Format) -> None:
     from llmledger.cli._log_show import RUNNING_COLUMNS, running_json, running_line
 
-    running = [one.begun for one in reader.running()]
+    running = list(reader.running())
     now = surroundings().now()
     if format is not Format.TABLE:
-        _show_plain((running_json(begun, now) for begun in running), format)
+        _show_plain((running_json(one, now) for one in running), format)
     elif not running:
         note("Nothing is in flight.")
     else:
-        out(table([Column(*column) for column in RUNNING_COLUMNS], [running_line(begun, now) for begun in running]))
+        out(table([Column(*column) for column in RUNNING_COLUMNS], [running_line(one, now) for one in running]))

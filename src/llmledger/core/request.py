@@ -67,6 +67,17 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoFar:
+    """What a running request has used by now, as far as its answer told or shows."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_nanousd: int | None = None
+    is_estimated: bool = True
+    """Whether some of it was counted by us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One of several models or attempts that one request was billed for."""
 

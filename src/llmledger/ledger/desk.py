@@ -61,6 +61,7 @@ class Desk:
         self.path = store.path
         self.ledger_id = store.ledger_id
         self.home_zone = store.home_zone
+        self.owner_name = owner.name
         self.recovery = recovery
         self.trouble: StorageError | None = None
         self.retry_at = 0.0

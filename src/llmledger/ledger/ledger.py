@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from llmledger.core.adjustment import Adjustment
-from llmledger.core.request import Begun, Finished
+from llmledger.core.request import Begun, Finished, SoFar
 from llmledger.errors import LedgerBusy, StorageError
 from llmledger.ledger.booking import Booked, Books
 from llmledger.ledger.desk import State, open_desk
 from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish, StoreContent
 from llmledger.ledger.manners import Manners
+from llmledger.ledger.progress import tell_progress
 from llmledger.ledger.recovery import Recovery
 from llmledger.ledger.writer import Crowd, Writer
 
@@ -123,6 +124,10 @@ class Ledger:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(_AGAIN_S)
+
+    def tell_progress(self, running: Mapping[bytes, SoFar]) -> None:
+        """Let other processes see how far requests in flight have come. Not durable, and no write to the ledger."""
+        tell_progress(self.path, self._desk.owner_name, running)
 
     def state(self) -> State:
         """Whether records reach the ledger or wait in the spool, and how many are in flight."""

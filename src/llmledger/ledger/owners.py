@@ -26,8 +26,7 @@ class Owner:
 
     def close(self) -> None:
         """Cease to be an owner: what is still in flight is for the next sweep."""
-        with contextlib.suppress(OSError):
-            self._lock.path.unlink(missing_ok=True)
+        forget(self._lock.path.parent, self.name)
         self._lock.close()
 
     def abandon(self) -> None:
@@ -59,6 +58,7 @@ def dead_owners(folder: Path) -> list[str]:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Remove the file of a dead owner. The caller holds the ledger's lock."""
-    with contextlib.suppress(OSError):
-        (folder / f"{name}.lock").unlink(missing_ok=True)
+    """Remove the files of an owner that is gone or goes. For a dead one, the caller holds the ledger's lock."""
+    for suffix in (".progress", ".lock"):
+        with contextlib.suppress(OSError):
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)

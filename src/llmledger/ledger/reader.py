@@ -14,7 +14,7 @@ from llmledger.ledger.spool import is_recovery_due
 
 if TYPE_CHECKING:
     from llmledger.core.adjustment import Standing
-    from llmledger.core.request import Begun
+    from llmledger.core.request import Begun, SoFar
     from llmledger.ledger.standing import Recorded
 
 _SHORTEST_ID = 4
@@ -26,6 +26,8 @@ class Running:
 
     begun: "Begun"
     owner: str
+    so_far: "SoFar | None" = None
+    """What it has used by now, where its process tells."""
 
 
 class Reader:
@@ -77,10 +79,13 @@ class Reader:
         """What has begun and not ended, the oldest first."""
         from llmledger.core.request import Begun
         from llmledger.ledger.codec import from_json
+        from llmledger.ledger.progress import read_progress
 
         rows = self.connection.execute("SELECT owner, begun FROM inflight ORDER BY started_ms, request_id").fetchall()
+        told = {owner: read_progress(self.path, owner) for owner in {owner for owner, _ in rows}}
         for owner, text in rows:
-            yield Running(begun=from_json(Begun, text), owner=owner)
+            begun = from_json(Begun, text)
+            yield Running(begun=begun, owner=owner, so_far=told[owner].get(begun.request_id))
 
     def is_recovery_due(self) -> bool:
         """Whether the file is writable, and old, or left unfinished by a dead process."""

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from llmledger.core.redaction import redact
-from llmledger.core.request import Attribution, Begun, Estimate, Finished
-from llmledger.core.words import Billing, Status
+from llmledger.core.request import Attribution, Begun, Estimate, Finished, SoFar
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.dialects._contract import Reading
 from llmledger.operations.charge import Outcomes, Prices, estimate, settle
 
@@ -113,6 +113,16 @@ class Recorder:
         begun = self.draft(opening, started_at=started_at)
         finished = replace(self.settle(begun, ending), source_key=source_key)
         return finished if self.store.record(finished) else None
+
+    def so_far(self, begun: Begun, reading: Reading) -> SoFar:
+        """What a request would count if it broke off now."""
+        settled = settle(Outcomes(begun=begun, reading=reading, status=Status.CANCELLED), self.prices)
+        return SoFar(
+            input_tokens=settled.usage.input_tokens,
+            output_tokens=settled.usage.output_tokens,
+            cost_nanousd=settled.charged.cost_nanousd,
+            is_estimated=settled.quality is not UsageQuality.EXACT,
+        )
 
     def settle(self, begun: Begun, ending: Ending) -> Finished:
         """Work out the row of a request that has ended, without storing it."""

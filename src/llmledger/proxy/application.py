@@ -26,6 +26,9 @@ from llmledger.upstream.aio import AioUpstream, Proxies
 STILL_RUNNING_S = 5.0
 """How long cancelled requests get to hand over their rows."""
 
+PROGRESS_S = 1.0
+"""How often what running answers have used is told to others: as seldom as people look, whatever the answers do."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
@@ -74,6 +77,7 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
             on_trouble=setup.on_trouble,
             on_polled=completions.take,
         )
+        telling = asyncio.create_task(_tell_progress(world, setup.ledger))
         guard = Guard(hosts=setup.hosts, access_key=setup.access_key)
         try:
             yield ProxyApp(
@@ -83,10 +87,23 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
                 lambda: {**health(setup.ledger), **setup.about},
                 embedded=setup.embedded,
             )
+            telling.cancel()
             await _settled()
         finally:
+            telling.cancel()
             if setup.embedded is not None:
                 setup.embedded.close()
+
+
+async def _tell_progress(world: World, ledger: Ledger) -> None:
+    """Let others see what running answers have used, once a second while there are any."""
+    is_told = False
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        running = dict(filter(None, [metered.so_far() for metered in world.live]))
+        if running or is_told:
+            await asyncio.to_thread(ledger.tell_progress, running)
+            is_told = bool(running)
 
 
 async def _settled() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from llmledger.core.money import nanousd_from_usd
-from llmledger.core.request import Begun, Finished, id_text
+from llmledger.core.request import Begun, Finished, SoFar, id_text
 from llmledger.core.words import Status
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -44,6 +44,8 @@ class World:
     on_polled: Callable[[Poll], None] = lambda _: None
     credentials: Credentials = field(default_factory=Credentials)
     draining: int = 0
+    live: "set[Metered]" = field(default_factory=set)
+    """What is being relayed at this moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Metered:
         self._is_served = False
         self._has_switched = False
         self._drain_end: asyncio.TimerHandle | None = None
+        self._begun: Begun | None = None
 
     async def run(self) -> None:
         """Serve the request and write its row, whatever happens to either side."""
@@ -105,10 +108,19 @@ class Metered:
     async def _recorded(self, begun: Begun, body: bytes) -> None:
         """Serve a request that is durable; its row is written even when this task is cancelled."""
         ended: tuple[Status, str | None] = (Status.CANCELLED, "shutdown")
+        self._begun = begun
+        self._world.live.add(self)
         try:
             ended = await self._served(begun, body)
         finally:
+            self._world.live.discard(self)
             self._finish(begun, *ended)
+
+    def so_far(self) -> tuple[bytes, SoFar] | None:
+        """Whose answer is being relayed, and what it has used by now; None before it begins."""
+        if self._begun is None or self._meter is None:
+            return None
+        return self._begun.request_id, self._world.recorder.so_far(self._begun, self._meter.so_far)
 
     def _opening(self, body: bytes) -> Opening:
         asked = self._asked
