@@ -1,7 +1,6 @@
 """Every tool, connected and taken back: nothing else in its settings changes, and undoing is exact."""
 
 import json
-import tomllib
 
 import pytest
 from tests.support.clients import FOLDER, NOWHERE, PROVIDERS, PROXY, Case, cases, folder_of
@@ -137,8 +136,6 @@ def test_variables_say_the_same_as_the_settings() -> None:
     assert f"ANTHROPIC_API_BASE={PROXY.at('anthropic')}" in listed
     assert load("goose").variables(PROXY)["OPENAI_HOST"] == PROXY.at("openai")
     assert load("claude-code").variables(PROXY) == {"ENABLE_TOOL_SEARCH": "true"}
-    flag, setting = load("codex").arguments(PROXY)
-    assert (flag, tomllib.loads(setting)) == ("-c", {"openai_base_url": PROXY.at("openai", "/v1")})
 
 
 def test_settings_are_looked_for_where_the_tool_was_told() -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from llmledger.cli._connect_tools import leads_to_a_proxy
 from llmledger.cli._context import Surroundings
 from llmledger.cli._findings import Finding, Level
-from llmledger.cli._machine import open_book, shown_path
+from llmledger.cli._machine import shown_path
 from llmledger.cli._start import listens
 
 START = "llmledger proxy; to have it always: llmledger proxy install"
@@ -34,22 +35,15 @@ def check_connections(world: Surroundings) -> Iterator[Finding]:
 
 def _variables(world: Surroundings, listening: dict[str, bool]) -> Iterator[Finding]:
     for name, value in sorted(world.environ.items()):
-        if not name.endswith(VARIABLE_ENDINGS) or not value.startswith("http") or not _is_here(value):
+        if not name.endswith(VARIABLE_ENDINGS) or not value.startswith("http"):
             continue
-        if _is_proxy(world, value) and not _listens(_place(value), listening):
+        if leads_to_a_proxy(world, value) and not _listens(_place(value), listening):
             yield Finding(
                 Level.PROBLEM,
                 "connect",
                 f"{name} leads to {_place(value)}, where nobody listens",
                 f"{START}; or: unset {name}",
             )
-
-
-def _is_proxy(world: Surroundings, address: str) -> bool:
-    """Whether an address of this machine is meant for a proxy; other local servers may be off without any harm."""
-    from llmledger.operations.connect import door
-
-    return urlsplit(address).port == world.config.proxy.port or door(address) in open_book(world).provider_names()
 
 
 def _is_here(address: str) -> bool:

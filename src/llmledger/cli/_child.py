@@ -32,7 +32,8 @@ def run_child(command: Sequence[str], environ: Mapping[str, str]) -> int:
 def _deaf_to_interrupts() -> Iterator[None]:
     """Let the program decide what Ctrl-C means."""
     try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Not SIG_IGN: that would be handed down, and the program could not be interrupted at all.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
     except ValueError:
         # Not in the main thread: signals are somebody else's business.
         yield

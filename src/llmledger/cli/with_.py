@@ -1,8 +1,9 @@
 """`llmledger with COMMAND`: run any program metered, without changing its settings."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,8 @@ def command(
     """
     from llmledger.cli._attribution import attribution
     from llmledger.cli._child import run_child
+    from llmledger.cli._with_means import means_for
+    from llmledger.clients._contract import Proxy
 
     world = surroundings()
     flags = {
@@ -87,9 +90,10 @@ def command(
     tally, began = Tally(), world.now()
     try:
         with _metered(ledger, who, tally) as url:
-            code = run_child(program, {**world.environ, **variables(url, world.environ)})
+            means = means_for(world, program, Proxy(url))
+            code = run_child(means.command, {**world.environ, **means.variables})
     except (StorageError, _CannotListen) as error:
-        warn(f"{error.message} The program runs without being metered.")
+        warn(f"{error.message.rstrip('.')}. The program runs without being metered.")
         raise typer.Exit(run_child(program, world.environ)) from None
     seconds = (world.now() - began).total_seconds()
     note(closing_line(tally, who.project or who.client or program[0], seconds), style_name="dim")
@@ -98,22 +102,6 @@ def command(
 
 class _CannotListen(UsageError):
     """No port could be had for the proxy."""
-
-
-def variables(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What the program is told; a base URL that the user has set to somewhere else is left alone, with a word."""
-    from llmledger.cli._proxy_text import BASE_URLS
-
-    told: dict[str, str] = {}
-    for name, path in BASE_URLS:
-        if environ.get(name) and name.endswith("_BASE_URL"):
-            warn(f"{name} is set already and stays as it is: what goes there is not metered.")
-        else:
-            told[name] = url + path
-    if "ANTHROPIC_BASE_URL" in told:
-        # Claude Code switches tool search off when it sees a base URL that is not Anthropic's.
-        told.setdefault("ENABLE_TOOL_SEARCH", environ.get("ENABLE_TOOL_SEARCH", "true"))
-    return told
 
 
 @contextmanager
@@ -138,16 +126,23 @@ def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterato
 
     with listener, writing(ledger) as opened:
         setup = replace(proxy_setup(opened, HOST, who), on_finished=tally.add)
-        serve = threading.Thread(target=run, args=(listener, lambda: application(setup)), kwargs={"on_server": started})
-        serve.start()
+
+        def serve() -> None:
+            try:
+                run(listener, lambda: application(setup), on_server=started)
+            except Exception as reason:  # noqa: BLE001 - the program runs all the same, and its user is told
+                warn(f"the proxy has ended: {reason}")
+
+        thread = threading.Thread(target=copy_context().run, args=(serve,))
+        thread.start()
         while not is_ready.wait(0.1):
-            if not serve.is_alive():
+            if not thread.is_alive():
                 raise _CannotListen("the proxy could not be started")
         try:
             yield url
         finally:
             stoppers[0]()
-            serve.join()
+            thread.join()
 
 
 def closing_line(tally: Tally, name: str, seconds: float) -> str:

@@ -113,8 +113,10 @@ class Client:
     """Whether its settings belong to the working folder, so that it is connected only when it is named."""
     variables: Callable[[Proxy], Mapping[str, str]] = lambda _: {}
     """What it reads from its environment beyond the variables of the official SDKs."""
-    arguments: Callable[[Proxy], tuple[str, ...]] = lambda _: ()
-    """What its command line needs, because it reads no variable."""
+    arguments: Callable[[tuple[Setting, ...]], tuple[str, ...]] = lambda _: ()
+    """The wanted settings as words of its command line, where they go before its files."""
+    is_told_by_arguments: bool = False
+    """Whether it reads no variable, so that only its command line or its files can send it anywhere."""
 
 
 def inner(settings: Any, place: Place) -> Any:

@@ -32,6 +32,10 @@ def _wanted(settings: Any, proxy: Proxy, _beside: Mapping[str, str]) -> tuple[Se
     return tuple(found)
 
 
+def _arguments(wanted: tuple[Setting, ...]) -> tuple[str, ...]:
+    return tuple(word for one in wanted for word in (f"--{one.place[0]}", one.value))
+
+
 CLIENT = Client(
     title="aider",
     docs="https://aider.chat/docs/config/aider_conf.html",
@@ -41,6 +45,7 @@ CLIENT = Client(
     syntax=_yaml_lines,
     wanted=_wanted,
     notes=lambda _: ("A .aider.conf.yml in a project's folder goes before the one in your home.",),
+    arguments=_arguments,
     variables=lambda proxy: {
         "OPENAI_API_BASE": proxy.at("openai", "/v1"),
         **{name: proxy.at(provider, rest) for name, provider, rest in _VARIABLES},

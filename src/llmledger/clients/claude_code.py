@@ -4,6 +4,7 @@ Keys by https://code.claude.com/docs/en/settings and https://code.claude.com/doc
 address without `/v1`; behind an address that is not Anthropic's, tool search is off unless `ENABLE_TOOL_SEARCH=true`.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def _wanted(_settings: Any, proxy: Proxy, _beside: Mapping[str, str]) -> tuple[S
     )
 
 
+def _arguments(wanted: tuple[Setting, ...]) -> tuple[str, ...]:
+    """Settings of the command line go before those of the user's file, as that goes before variables."""
+    return ("--settings", json.dumps({"env": {one.place[-1]: one.value for one in wanted if one.provider}}))
+
+
 CLIENT = Client(
     title="Claude Code",
     docs="https://code.claude.com/docs/en/settings",
@@ -35,4 +41,5 @@ CLIENT = Client(
     syntax=_jsonc,
     wanted=_wanted,
     variables=lambda _: {"ENABLE_TOOL_SEARCH": "true"},
+    arguments=_arguments,
 )

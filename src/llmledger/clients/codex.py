@@ -54,5 +54,6 @@ CLIENT = Client(
     beside=("auth.json",),
     wanted=_wanted,
     # It does not read OPENAI_BASE_URL any more.
-    arguments=lambda proxy: ("-c", f'openai_base_url="{proxy.at("openai", "/v1")}"'),
+    is_told_by_arguments=True,
+    arguments=lambda wanted: tuple(word for one in wanted for word in ("-c", f'{one.place[0]}="{one.value}"')),
 )
