@@ -40,7 +40,7 @@ def command(
     ] = False,
     archive: Annotated[
         Path | None,
-        typer.Option("--archive", metavar="DIR", help="First write what goes to this folder; with --user, a file."),
+        typer.Option("--archive", metavar="DIR", help="First write what goes there; with --user, erase there too."),
     ] = None,
     require_cleared: Annotated[
         bool, typer.Option("--require-cleared", help="Refuse days that no recorded statement covers.")
@@ -58,7 +58,9 @@ def command(
     """
     path = surroundings().ledger_path(ledger)
     if user is not None:
-        _forget(path, user, archive, yes=yes)
+        from llmledger.cli._prune_user import forget
+
+        forget(path, user, archive, yes=yes, json=json)
         return
     from llmledger.operations.prune import PruneRequest, plan_prune, prune
 
@@ -123,23 +125,3 @@ def _show_done(done: "Pruned", *, json: bool) -> None:
         if receipt.archive:
             out(f"archive {receipt.archive} sha256 {receipt.archive_sha256}")
     out(f"{done.bytes_before:,} bytes before, {done.bytes_after:,} after.")
-
-
-def _forget(path: Path, user: str, archive: Path | None, *, yes: bool) -> None:
-    from llmledger.operations.erase import erase
-
-    if not user.strip():
-        raise UsageError("--user is empty", hint="Name the person to forget.")
-    if not confirm_dry_run(yes, f"forget {user}"):
-        return
-    done = erase(path, user, _archives(archive))
-    out(f"The name stood in {done.places:,} places; requests and costs stay, for nobody in particular.")
-    for name, digest in done.archives:
-        out(f"archive {name} sha256 {digest}")
-
-
-def _archives(place: Path | None) -> list[Path]:
-    """The archives that are pointed at: a file, or all in a folder."""
-    if place is None:
-        return []
-    return [place] if place.is_file() else sorted(place.glob("llmledger-*.jsonl.gz"))

@@ -69,6 +69,9 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def os_storage_error(error: OSError, path: Path) -> StorageError:
     """Say what a failure of the file system means for the ledger."""
+    if isinstance(error, TimeoutError):
+        hint = "Another llmledger holds it for long; try again."
+        return LedgerBusy(f"Ledger {path} is locked by another llmledger.", hint=hint)
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         hint = "Check that you own the file and its folder, or use --ledger PATH."
         return LedgerReadOnly(f"Ledger {path} cannot be written: {error.strerror or error}.", hint=hint)

@@ -27,11 +27,11 @@ def check_receipts(connection: sqlite3.Connection, folders: Sequence[Path]) -> I
 def _archives(receipts: Sequence[tuple[int, str, int, str, str, str]], folders: Sequence[Path]) -> Iterator[Finding]:
     wrong, missing = [], []
     for number, _what, _before, name, digest, receipt in receipts:
-        noted = json.loads(receipt).get("archive_folder")
+        noted, before = (json.loads(receipt).get(key) for key in ("archive_folder", "archive_sha256_before"))
         found = _find(name, [*folders, *([Path(noted)] if noted else [])])
         if found is None:
             missing.append(f"{name} of prune {number} is not in {noted or 'a folder that was named'}")
-        elif (reason := _difference(found, digest)) is not None:
+        elif (reason := _difference(found, digest, before)) is not None:
             wrong.append(f"prunings row {number}: {found} {reason}")
     if wrong:
         yield broken(
@@ -51,10 +51,12 @@ def _find(name: str, folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _difference(archive: Path, expected: str) -> str | None:
+def _difference(archive: Path, expected: str, before: str | None) -> str | None:
     try:
         with archive.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
+    if found == before:
+        return "is as it was before somebody was erased from it: run `llmledger prune --user` again"
     return None if found == expected else f"has sha256 {found}, the receipt says {expected}"

@@ -134,6 +134,17 @@ def end_pruning(connection: sqlite3.Connection, number: int, receipt: dict[str, 
         )
 
 
+def change_archive_hash(connection: sqlite3.Connection, name: str, *, before: str, after: str, hold: Hold) -> None:
+    """An archive is about to be written anew: its receipt has the new hash from now on, and remembers the one before."""
+    with hold(), transaction(connection):
+        connection.execute(
+            "UPDATE prunings SET archive_sha256 = ?1, receipt = json_set(receipt, '$.archive_sha256', ?1, "
+            "'$.archive_sha256_before', ?2) WHERE archive_name = ?3 AND (archive_sha256 = ?2 OR "
+            "json_extract(receipt, '$.archive_sha256_before') = ?2)",
+            (after, before, name),
+        )
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """One transaction, rolled back as a whole when anything fails."""

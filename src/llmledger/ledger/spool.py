@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmledger.core.erasure import Eraser
 from llmledger.ledger.owners import is_alive, owners_folder
 
 SPOOL_BYTES = 4 * 1024 * 1024
@@ -51,6 +52,39 @@ def is_recovery_due(ledger: Path, ledger_id: str, in_flight: Iterable[str]) -> b
     owners = owners_folder(ledger)
     names = {waiting.owner for waiting in found_spools(spools_folder(ledger)) if waiting.ledger_id == ledger_id}
     return any(not is_alive(owners, name) for name in {*names, *in_flight})
+
+
+def spools_with(ledger: Path, eraser: Eraser) -> list[Path]:
+    """The spools in which a name waits to be written."""
+    return [
+        waiting.path
+        for waiting in found_spools(spools_folder(ledger))
+        if any(eraser.holds(_readable(line)) for line in read_lines(waiting.path))
+    ]
+
+
+def forget_in_unreadable(ledger: Path, eraser: Eraser) -> None:
+    """Take a name out of the records that nobody could understand; nobody has them open. Raises OSError."""
+    for kept in sorted(spools_folder(ledger).glob(f"*{UNREADABLE}")):
+        lines = kept.read_bytes().splitlines(keepends=True)
+        changed = [_readable_without(line, eraser) for line in lines]
+        if changed != lines:
+            unfinished = kept.with_suffix(".unfinished")
+            unfinished.write_bytes(b"".join(changed))
+            unfinished.replace(kept)
+
+
+def _readable(line: bytes) -> str:
+    """A line as text, with JSON's escapes resolved where it is JSON."""
+    try:
+        return json.dumps(json.loads(line), ensure_ascii=False)
+    except ValueError:
+        return line.decode("utf-8", "replace")
+
+
+def _readable_without(line: bytes, eraser: Eraser) -> bytes:
+    text = _readable(line)
+    return eraser.text(text).rstrip("\n").encode() + b"\n" if eraser.holds(text) else line
 
 
 class Spool:

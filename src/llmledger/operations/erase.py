@@ -1,72 +1,83 @@
-"""Erase a person: in the ledger, and in the archives that are pointed at."""
+"""Erase a person: in the ledger, in what waits beside it, and in the archives that are pointed at."""
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from llmledger.ledger.connection import open_for_writing, storage_errors
-from llmledger.ledger.erasure import ERASED, erase_user
+from llmledger.core.erasure import Eraser
+from llmledger.ledger.connection import open_for_reading, open_for_writing, storage_errors
+from llmledger.ledger.erasure import apply_traces, find_traces, leftovers, rebuild
 from llmledger.ledger.rollups_upkeep import ChunkLock
-from llmledger.operations.export import whole_file
-from llmledger.operations.restore import open_lines
+from llmledger.ledger.spool import forget_in_unreadable, spools_with
+from llmledger.operations._erase_archives import Rewritten, erase_archives
+
+ROUNDS = 3
+"""Others write meanwhile: it is looked for again until there is nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """Where a name stood, and what the archives that were rewritten hash to now."""
+    """Where a name stood, what still has it, and what the archives that were rewritten hash to now."""
 
-    places: int
-    archives: tuple[tuple[str, str], ...] = ()
+    rows: dict[str, int]
+    """How many rows of each table."""
+    archives: tuple[Rewritten, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Values of other people, and models, that have the name in them: they stay."""
+    unfinished: tuple[str, ...] = ()
+    """Where the name may still stand because somebody uses the ledger now, and what to do."""
+
+    @property
+    def places(self) -> int:
+        """In how many places it stood."""
+        return sum(self.rows.values()) + sum(archive.places for archive in self.archives)
+
+
+def plan_erase(path: Path, name: str, archives: Sequence[Path] = ()) -> Erased:
+    """What erasing would change, counted exactly; nothing is changed. Raises StorageError, InputFileError."""
+    eraser = Eraser(name)
+    with storage_errors(path), closing(open_for_reading(path)) as reading:
+        rows: dict[str, int] = {}
+        for trace in find_traces(reading, eraser):
+            rows[trace.table] = rows.get(trace.table, 0) + 1
+        found = erase_archives(reading, eraser, archives, write=None)
+        return Erased(rows=rows, archives=found, kept=tuple(leftovers(reading, eraser)))
 
 
 def erase(path: Path, name: str, archives: Sequence[Path] = ()) -> Erased:
-    """Take a user's name out of a ledger and of archives; every total stays. Raises StorageError, InputFileError."""
-    with storage_errors(path), closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
-        places = erase_user(writing, name, hold=lock.hold)
-    rewritten = []
-    for archive in archives:
-        places += _erase_in(archive, name)
-        with archive.open("rb") as file:
-            rewritten.append((str(archive), hashlib.file_digest(file, "sha256").hexdigest()))
-    return Erased(places=places, archives=tuple(rewritten))
+    """Take a person's name out of a ledger, its spools and archives; every total stays. Raises StorageError, InputFileError.
+
+    It can be run again when it died, or when others wrote the name meanwhile.
+    """
+    eraser = Eraser(name)
+    with (
+        storage_errors(path),
+        closing(open_for_reading(path)) as reading,
+        closing(open_for_writing(path)) as writing,
+        closing(ChunkLock(path, writing)) as lock,
+    ):
+        # Archives first: whose texts they hold is told by the attributions of the ledger.
+        rewritten = erase_archives(reading, eraser, archives, write=(writing, lock.hold))
+        rows: dict[str, int] = {}
+        for _ in range(ROUNDS):
+            found = apply_traces(writing, find_traces(reading, eraser), hold=lock.hold)
+            for table, count in found.items():
+                rows[table] = rows.get(table, 0) + count
+            if not found:
+                break
+        kept = tuple(leftovers(reading, eraser))
+        reading.close()
+        is_clean = rebuild(writing, hold=lock.hold)
+    forget_in_unreadable(path, eraser)
+    unfinished = chain(_spools(path, eraser), [] if is_clean else [_LOG])
+    return Erased(rows=rows, archives=rewritten, kept=kept, unfinished=tuple(unfinished))
 
 
-def _erase_in(archive: Path, name: str) -> int:
-    """Rewrite one archive, whole or not at all; texts of the person's requests are left out."""
-    places = 0
-    theirs: set[str] = set()
-    with open_lines(archive) as lines, whole_file(archive) as file:
-        for line in lines:
-            record = json.loads(line)
-            if record["record"] == "content" and record["value"]["request_id"] in theirs:
-                places += 1
-                continue
-            found = _rename(record["value"], name)
-            places += found
-            if found and record["record"] == "request":
-                theirs.add(record["value"]["begun"]["request_id"])
-            file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n" if found else line)
-    return places
+_LOG = "The ledger's log may still have the name: somebody reads the ledger. Close it, then: llmledger db vacuum"
 
 
-def _rename(value: Any, name: str) -> int:
-    """Replace the name in every attribution inside a record."""
-    if not isinstance(value, dict):
-        return 0
-    found = 0
-    for key, inner in value.items():
-        if key == "user" and inner == name:
-            value[key] = ERASED
-            found += 1
-        elif key == "tags" and isinstance(inner, dict):
-            for tag, text in inner.items():
-                if text == name:
-                    inner[tag] = ERASED
-                    found += 1
-        else:
-            found += _rename(inner, name)
-    return found
+def _spools(path: Path, eraser: Eraser) -> Iterator[str]:
+    for spool in spools_with(path, eraser):
+        yield f"{spool} has the name: a running process will write it to the ledger. Then run this again."
