@@ -106,8 +106,11 @@ class CountingProvider:
 class Load:
     """So many clients at once, half of whom stream; each asks again until told to stop or until the proxy is gone."""
 
-    def __init__(self, url: str, name: str, *, on_moment: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, url: str, name: str, *, on_moment: Callable[[str], None] = lambda _: None, all_stream: bool = False
+    ) -> None:
         """`name` begins the ids of the requests, `name-client-number`."""
+        self._all_stream = all_stream
         self._url = url
         self._name = name
         self._on_moment = on_moment
@@ -125,7 +128,7 @@ class Load:
 
     async def _client(self, session: aiohttp.ClientSession, client: int, pause_s: float) -> None:
         body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
-        if client % 2:
+        if client % 2 or self._all_stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         number = 0
         while not self.is_stopped:

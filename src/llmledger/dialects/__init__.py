@@ -45,6 +45,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".py") for name in listed if re.fullmatch(r"[a-z]\w*\.py", name)))
 
 
+@cache
 def load(name: str) -> Dialect:
     """The module of one wire format; raises KeyError when there is none of that name."""
     if name not in names():

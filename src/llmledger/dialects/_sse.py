@@ -44,10 +44,24 @@ class SseDecoder:
                 chunk = chunk[1:]
         if not chunk:
             return []
+        if self._is_one_event(chunk):
+            return [Event("", chunk[6:-2])]
         if b"\n" not in chunk and b"\r" not in chunk:
             self._hold(chunk)
             return []
         return self._lines(chunk)
+
+    def _is_one_event(self, chunk: bytes) -> bool:
+        """Whether a chunk is just `data: ...` and a blank line, as nearly all are, and nothing is pending before it."""
+        return (
+            chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and chunk.find(b"\n") == len(chunk) - 2
+            and self._started
+            and not (self._held or self._data or self._size or self._name)
+            and b"\r" not in chunk
+            and len(chunk) <= self._bound
+        )
 
     def finish(self) -> list[Event]:
         """The stream ended: complete the last event although its blank line is missing."""

@@ -18,8 +18,8 @@ from llmledger.ledger.connection import storage_errors
 from llmledger.ledger.events import Adjust, AnyEvent, Begin, Finish, event_line
 from llmledger.ledger.manners import Manners
 from llmledger.ledger.owners import Owner, owners_folder
-from llmledger.ledger.recovery import Recovery, commit_in_parts, read_events, recover
-from llmledger.ledger.spool import Spool, spool_path, spools_folder
+from llmledger.ledger.recovery import Recovery, SpooledEvents, commit_in_parts, recover
+from llmledger.ledger.spool import Spool, read_lines, spool_path, spools_folder
 from llmledger.ledger.store import Failure, Store
 
 RESERVED_BYTES = 8 * 1024
@@ -102,8 +102,9 @@ class Desk:
         """Write what waits in the spool into the ledger; it stays there until cleared. Raises StorageError."""
         store = self._usable_store()
         with store.locked(patience_s=_SHORT_PATIENCE_S):
-            events, bad = read_events(self._spool.lines() if self._spool.used else [], owner=store.books.owner)
-            bad += commit_in_parts(store, events)
+            waiting = read_lines(self._spool.path) if self._spool.used else ()
+            events = SpooledEvents(waiting, owner=store.books.owner)
+            bad = commit_in_parts(store, events) + events.bad
         if bad:
             with storage_errors(self.path):
                 self._spool.set_aside()

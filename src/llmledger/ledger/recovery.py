@@ -3,7 +3,7 @@ in flight is closed as interrupted. In this order, since a spool may hold the ve
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -38,10 +38,10 @@ def recover(store: Store, *, patience_s: float) -> Recovery:
     with store.locked(patience_s=patience_s):
         replayed = unreadable = 0
         for waiting in _dead_spools(store, owners):
-            events, bad = _events(waiting.path, owner=waiting.owner)
-            bad += commit_in_parts(store, events)
+            events = SpooledEvents(read_lines(waiting.path), owner=waiting.owner)
+            bad = commit_in_parts(store, events) + events.bad
             _put_away(waiting.path, is_clean=not bad)
-            replayed, unreadable = replayed + len(events), unreadable + bad
+            replayed, unreadable = replayed + events.read, unreadable + bad
         dead = [name for name in _in_flight(store) if not is_alive(owners, name)]
         interrupted = sum(store.transact([Call(_sweep(name))])[0] for name in dead)
         for name in dead_owners(owners):
@@ -64,33 +64,39 @@ def put_right(path: Path) -> Recovery:
 def commit_in_parts(store: Store, events: Iterable[AnyEvent]) -> int:
     """Write waiting events, some hundreds in each transaction, and return how many could not be. The lock is held."""
     pending, bad = iter(events), 0
+    # Whether it can be written at all is found out before a long spool is read.
+    store.transact([])
     while batch := list(islice(pending, _MANY)):
         bad += sum(isinstance(result, Failure) for result in store.transact(batch))
     return bad
 
 
-def read_events(lines: Iterable[bytes], *, owner: str) -> tuple[list[AnyEvent], int]:
-    """The events of spool lines, as their owner's, and how many lines made no sense."""
-    events: list[AnyEvent] = []
-    bad = 0
-    for line in lines:
-        try:
-            event = event_from(line)
-        except (ValueError, KeyError, TypeError):
-            bad += 1
-            continue
-        events.append(Begin(event.begun, owner) if isinstance(event, Begin) else event)
-    return events, bad
+class SpooledEvents:
+    """The events of spool lines, as their owner's, one after the other: a spool may be larger than memory should be."""
+
+    def __init__(self, lines: Iterable[bytes], *, owner: str) -> None:
+        self._lines = lines
+        self._owner = owner
+        self.read = 0
+        """Events so far."""
+        self.bad = 0
+        """Lines so far that made no sense."""
+
+    def __iter__(self) -> Iterator[AnyEvent]:
+        for line in self._lines:
+            try:
+                event = event_from(line)
+            except (ValueError, KeyError, TypeError):
+                self.bad += 1
+                continue
+            self.read += 1
+            yield Begin(event.begun, self._owner) if isinstance(event, Begin) else event
 
 
 def _last_written(path: Path) -> datetime:
     spools = (waiting.path for waiting in found_spools(spools_folder(path)))
     files = (path, path.with_name(f"{path.name}-wal"), *spools)
     return max(time_of(file.stat().st_mtime_ns // 1_000_000) for file in files if file.exists())
-
-
-def _events(path: Path, *, owner: str) -> tuple[list[AnyEvent], int]:
-    return read_events(read_lines(path), owner=owner)
 
 
 def _dead_spools(store: Store, owners: Path) -> list[Waiting]:

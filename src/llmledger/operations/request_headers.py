@@ -57,6 +57,11 @@ METADATA_USERS = ("_user", "user", "user_id")
 
 CLIENT_IDS = ("x-request-id", "helicone-request-id", "x-litellm-call-id", "idempotency-key", "x-client-request-id")
 
+_PLACES: Mapping[str, tuple[str, int]] = {
+    name: (field, place) for field, names in FIELDS.items() for place, name in enumerate(names)
+}
+"""Of each header the field that it tells, and which place it has among those that tell it."""
+
 TAG_PREFIXES = ("helicone-property-", "x-bf-dim-", "x-bf-lh-", "x-llmledger-tag-")
 TAG_LISTS = ("x-llmledger-tags", "x-litellm-tags")
 
@@ -134,16 +139,27 @@ def attribution(
     headers: Mapping[str, str], facts: RequestFacts, *, key: str | None, beneath: Attribution = NOBODY
 ) -> Attribution:
     """For whom a request is: its headers, then its body, then what lies beneath (the path, the settings)."""
-    told = {field: _first(headers, names) for field, names in FIELDS.items()}
+    told = _told(headers)
     metadata = _metadata(headers)
-    user = told["user"] or next((metadata[name] for name in METADATA_USERS if name in metadata), None)
+    user = told.get("user") or next((metadata[name] for name in METADATA_USERS if name in metadata), None)
     words = {name: value for name, value in metadata.items() if name not in METADATA_USERS}
     told["user"] = user or facts.user
-    told["app"] = _product(told["app"])
-    told["session"] = told["session"] or _trace(headers) or facts.session
+    told["app"] = _product(told.get("app"))
+    told["session"] = told.get("session") or _trace(headers) or facts.session
     tags = {**beneath.tags, **facts.tags, **words, **_tags(headers)}
     named = {field: value for field, value in told.items() if value is not None}
     return replace(beneath, **named, key=key, tags=tags)
+
+
+def _told(headers: Mapping[str, str]) -> dict[str, str | None]:
+    """What single headers say, each field by the first of its headers that is there and not empty."""
+    told: dict[str, str | None] = {}
+    places: dict[str, int] = {}
+    for name in headers.keys() & _PLACES.keys():
+        field, place = _PLACES[name]
+        if place < places.get(field, len(_PLACES)) and headers[name]:
+            told[field], places[field] = headers[name][:_WORD_BOUND], place
+    return told
 
 
 def client_request_id(headers: Mapping[str, str]) -> str | None:
@@ -195,11 +211,12 @@ def _trace(headers: Mapping[str, str]) -> str | None:
 def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in METADATA:
-        found.update(_words(headers.get(name)))
+        if name in headers:
+            found.update(_words(headers[name]))
     return found
 
 
-def _words(text: str | None) -> dict[str, str]:
+def _words(text: str) -> dict[str, str]:
     """The plain members of a JSON object; single quotes occur in a gateway's own documentation."""
     if not text or len(text) > 8192:
         return {}
@@ -218,8 +235,8 @@ def _words(text: str | None) -> dict[str, str]:
 def _tags(headers: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers.items():
-        prefix = next((each for each in TAG_PREFIXES if name.startswith(each)), None)
-        if prefix is not None:
+        if name.startswith(TAG_PREFIXES):
+            prefix = next(each for each in TAG_PREFIXES if name.startswith(each))
             found[name[len(prefix) :][:64]] = value[:_WORD_BOUND]
     for name in TAG_LISTS:
         for word in headers.get(name, "").split(","):

@@ -86,6 +86,7 @@ class Metered:
         self._has_switched = False
         self._drain_end: asyncio.TimerHandle | None = None
         self._begun: Begun | None = None
+        self._watch: asyncio.Future[Any] | None = None
 
     async def run(self) -> None:
         """Serve the request and write its row, whatever happens to either side."""
@@ -114,7 +115,8 @@ class Metered:
             ended = await self._served(begun, body)
         finally:
             self._world.live.discard(self)
-            self._finish(begun, *ended)
+            # The loop writes the last bytes when this turn ends; the row is worked out in the next one.
+            asyncio.get_running_loop().call_soon(self._finish, begun, *ended)
 
     def so_far(self) -> tuple[bytes, SoFar] | None:
         """Whose answer is being relayed, and what it has used by now; None before it begins."""
@@ -145,45 +147,44 @@ class Metered:
         if not self._incoming.is_whole:
             payload = self._incoming.all()
             raw.extend(header.length_of(asked.headers))
-        watch = self._incoming.watch() if self._incoming.is_whole else None
+        if self._incoming.is_whole and self._world.on_disconnect == "abort":
+            self._watch = self._incoming.watch()
         try:
-            answer = await self._head(raw, payload, watch)
-            return await self._relayed(begun, answer, watch, hides=changed is not None)
+            answer = await self._head(raw, payload)
+            return await self._relayed(begun, answer, hides=changed is not None)
         except ClientGone:
             return Status.CANCELLED, "client_gone"
         except UpstreamError as error:
             return await self._failed(begun, error)
         finally:
-            if watch is not None:
-                watch.cancel()
+            if self._watch is not None:
+                self._watch.cancel()
 
-    async def _head(self, raw: list[tuple[str, str]], payload: Any, watch: "asyncio.Future[Any] | None") -> Exchange:
+    async def _head(self, raw: list[tuple[str, str]], payload: Any) -> Exchange:
         """The head of the answer; under `abort` a client that leaves ends the wait: ClientGone. Else UpstreamError."""
         going = self._world.upstream.send(self._asked.method, self._asked.url, raw, payload)
-        if watch is None or self._world.on_disconnect != "abort":
+        if self._watch is None:
             return await going
         task = asyncio.ensure_future(going)
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, self._watch}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             task.cancel()
             raise ClientGone
         return await task
 
-    async def _relayed(
-        self, begun: Begun, answer: Exchange, watch: "asyncio.Future[Any] | None", *, hides: bool
-    ) -> tuple[Status, str | None]:
+    async def _relayed(self, begun: Begun, answer: Exchange, *, hides: bool) -> tuple[Status, str | None]:
         self._http_status = answer.status
         self._provider_id = header.provider_request_id(answer.headers)
         low = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
         self._meter = open_meter(self._asked.route, self._facts, low.get(b"content-encoding"))
         is_stream = low.get(b"content-type", "").startswith("text/event-stream")
         hider = UsageHider() if hides and is_stream and b"content-encoding" not in low else None
-        if watch is not None:
-            watch.add_done_callback(lambda done: self._left(answer, is_gone=not done.cancelled()))
+        if self._watch is not None:
+            self._watch_for_the_end_of(answer)
         head = header.answered(answer.headers, id_text(begun.request_id), is_changed=hider is not None)
         await self._send({"type": "http.response.start", "status": answer.status, "headers": head})
         try:
-            await self._body(answer, hider)
+            await self._body(answer, hider, length=int(low.get(b"content-length", "0")))
         except UpstreamError:
             if not self._has_left:
                 return Status.FAILED, "upstream_broke_off"
@@ -193,19 +194,30 @@ class Metered:
             return Status.CANCELLED, "client_gone"
         return (Status.FAILED if answer.status >= 300 else Status.COMPLETED), None
 
-    async def _body(self, answer: Exchange, hider: UsageHider | None) -> None:
+    async def _body(self, answer: Exchange, hider: UsageHider | None, *, length: int) -> None:
         """Bytes to the client first, then to the meter. A body that breaks off is never ended as if it were whole."""
-        async for chunk in answer.body():
+        loop, feed = asyncio.get_running_loop(), self._meter.feed if self._meter is not None else None
+        while chunk := await answer.read():
             if self._first_ms is None:
                 self._first_ms = self._elapsed_ms()
+                if len(chunk) != length and self._watch is None:
+                    self._watch_for_the_end_of(answer)
             out = hider.feed(chunk) if hider is not None else chunk
             if out and not self._has_left:
                 await self._send({"type": "http.response.body", "body": out, "more_body": True})
-            if self._meter is not None:
-                self._meter.feed(chunk)
+            if feed is not None:
+                # The loop writes what was sent when this turn ends; reading it can wait until then.
+                loop.call_soon(feed, chunk)
         self._is_served = not answer.is_aborted
         rest = hider.rest() if hider is not None else b""
         await self._send({"type": "http.response.body", "body": rest, "more_body": False})
+
+    def _watch_for_the_end_of(self, answer: Exchange) -> None:
+        """Hear of the client's leaving while there is more of the answer to come."""
+        if self._watch is None and self._incoming.is_whole:
+            self._watch = self._incoming.watch()
+        if self._watch is not None:
+            self._watch.add_done_callback(lambda done: self._left(answer, is_gone=not done.cancelled()))
 
     def _left(self, answer: Exchange, *, is_gone: bool) -> None:
         """The client is gone before it got everything: read on for the true usage, or stop the provider."""

@@ -37,7 +37,7 @@ async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) ->
         }
     )
     try:
-        async for chunk in answer.body():
+        while chunk := await answer.read():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if meter is not None:
                 meter.feed(chunk)

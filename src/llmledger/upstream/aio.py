@@ -3,7 +3,7 @@
 Only this file uses aiohttp as a client. Texts of its exceptions are never passed on: they may quote a header.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -38,11 +38,10 @@ class Exchange:
     _response: aiohttp.ClientResponse
     is_aborted: bool = False
 
-    async def body(self) -> AsyncIterator[bytes]:
-        """The bytes of the body as they arrive. Raises UpstreamError when they break off."""
+    async def read(self) -> bytes:
+        """The next bytes of the body as they arrive; empty at its end. Raises UpstreamError when they break off."""
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
+            return await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(error, "the connection broke while reading") from None
 
