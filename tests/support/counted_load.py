@@ -68,6 +68,7 @@ class CountingProvider:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        await self.emptied()
 
     async def emptied(self) -> None:
         """Everything that dead clients had sent has been read."""
