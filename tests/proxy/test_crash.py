@@ -21,7 +21,7 @@ pytestmark = pytest.mark.crash
 KILLS = 50
 LATEST = {"sent": 400, "asked": 400, "chunk": 2000, "done": 300}
 """The last of each kind of moment at which a proxy may be killed: every request of 200 clients has been there once."""
-WORKERS = [()]
+WORKERS = [(), ("--workers", "2")]
 
 
 class Trigger:
@@ -57,7 +57,7 @@ def check_equal(asked: Counter[str], proxy: ProxyProcess) -> int:
     return len(never_sent)
 
 
-@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: args[-1] if args else "one")
+@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: "two" if args else "one")
 def test_killed_at_fifty_moments_under_load_the_rows_are_what_the_provider_counted(
     home: Path, workers: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,7 +74,7 @@ def test_killed_at_fifty_moments_under_load_the_rows_are_what_the_provider_count
                         never_sent = check_equal(provider.asked, proxy)
                     kind = MOMENTS[number % len(MOMENTS)]
                     kinds[kind] += 1
-                    trigger = Trigger(kind, chance.randint(1, LATEST[kind]), chance.random() * 0.01, proxy.process.kill)
+                    trigger = Trigger(kind, chance.randint(1, LATEST[kind]), chance.random() * 0.01, proxy.kill)
                     provider.on_moment = trigger
                     await Load(proxy.url + CHAT, str(number), on_moment=trigger).run()
                     await asyncio.to_thread(proxy.process.wait)
@@ -91,7 +91,7 @@ def test_killed_at_fifty_moments_under_load_the_rows_are_what_the_provider_count
     assert sent > KILLS * 10
 
 
-@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: args[-1] if args else "one")
+@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: "two" if args else "one")
 def test_told_to_stop_under_load_it_serves_what_it_has_and_loses_nothing(home: Path, workers: tuple[str, ...]) -> None:
     """SIGTERM with 200 requests in flight: each that went upstream is answered whole and completed (litellm#38157)."""
 
@@ -126,7 +126,7 @@ def test_fifty_streams_in_flight_at_the_end_have_their_rows(home: Path) -> None:
     asyncio.run(stop())
 
 
-@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: args[-1] if args else "one")
+@pytest.mark.parametrize("workers", WORKERS, ids=lambda args: "two" if args else "one")
 @pytest.mark.parametrize("outage", [locked_by_another, locked_by_a_tool, unwritable, full_disk])
 def test_thirty_seconds_without_the_ledger_nobody_notices_and_nothing_is_lost(
     home: Path,

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -40,6 +41,19 @@ class ProxyProcess:
         self.process.send_signal(number)
         return self.process.wait(DEADLINE_S)
 
+    def processes(self) -> list[int]:
+        """Its process ids: its own first, then its workers'."""
+        own = self.process.pid
+        with contextlib.suppress(OSError):
+            return [own, *map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split())]
+        return [own]
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes, before any hears of another's end."""
+        for process_id in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+
     def close(self) -> None:
         """The process has ended: hear the rest of what it said."""
         self._listener.join()
@@ -53,8 +67,8 @@ class ProxyProcess:
         return told
 
     def memory_mb(self) -> float:
-        """Memory that is resident."""
-        return memory_mb(self.process.pid)
+        """Memory that is resident, of all its processes."""
+        return sum(map(memory_mb, self.processes()))
 
     def handles(self) -> int:
         """Files and sockets that are open."""
@@ -94,7 +108,7 @@ def proxy_process(home: Path, provider_port: int, *args: str) -> Iterator[ProxyP
     try:
         yield proxy
     finally:
-        process.kill()
+        proxy.kill()
         process.wait()
         proxy.close()
 
