@@ -6,7 +6,7 @@ Everything follows from a seed. A plant says which class must be found (or hold 
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -67,7 +67,7 @@ def priced(row: Booked) -> Booked:
     parts = {UNIT_BY_NAME[meter].code: amount for meter, amount in spent(row, row.context).items()}
     told = quantities(row, METERS)
     components = {code: (told[_name(code)], round(amount * 10**9)) for code, amount in parts.items()}
-    return replace(row, components=components, cost_nanousd=sum(nano for _, nano in components.values()))
+    return row._replace(components=components, cost_nanousd=sum(nano for _, nano in components.values()))
 
 
 def _name(code: str) -> str:
@@ -134,16 +134,16 @@ class Case:
         if grain in (Grain.METER, Grain.MONEY):
             for meter, (quantity, amount) in meters.items():
                 given = {meter: int(quantity)} if grain is Grain.METER else {}
-                yield replace(whole, meter=meter, quantities=given, amount=amount)
+                yield whole._replace(meter=meter, quantities=given, amount=amount)
         elif grain is Grain.DAY:
-            yield replace(whole, quantities=told, amount=total, requests=count)
+            yield whole._replace(quantities=told, amount=total, requests=count)
         elif grain is Grain.REQUEST:
             row = next(row for row in self.truth if row.row == where[0])
             at = datetime.fromtimestamp(row.started_ms / 1000, UTC)
             identity = row.provider_request_id
-            yield replace(whole, since=at, until=at, quantities=told, amount=total, requests=1, request_id=identity)
+            yield whole._replace(since=at, until=at, quantities=told, amount=total, requests=1, request_id=identity)
         else:
-            yield replace(whole, model="", key=None, amount=total)
+            yield whole._replace(model="", key=None, amount=total)
 
 
 class Rows:
@@ -159,6 +159,10 @@ class Rows:
             for row in self._rows
             if since_ms <= row.started_ms < until_ms and row.provider in providers and not skip(row.ledger, row.row)
         )
+
+    def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
+        """Row by row."""
+        return self.rows(since_ms, until_ms, providers)
 
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The first row of each id."""
@@ -220,7 +224,7 @@ def _some(case: Case, rng: random.Random, count: int = 3) -> list[int]:
 
 def _reprice(case: Case, position: int, **usage: int) -> None:
     row = case.rows[position]
-    case.rows[position] = priced(replace(row, usage={**row.usage, **usage}))
+    case.rows[position] = priced(row._replace(usage={**row.usage, **usage}))
 
 
 def _cell(case: Case, rng: random.Random) -> list[int]:
@@ -244,7 +248,7 @@ def late_export(case: Case, rng: random.Random) -> None:
 
 def other_key(case: Case, rng: random.Random) -> None:
     """3: another host used the account."""
-    case.truth += [replace(_a_row(rng, 10_000 + number), key="key_b") for number in range(3)]
+    case.truth += [_a_row(rng, 10_000 + number)._replace(key="key_b") for number in range(3)]
 
 
 def cached_split(case: Case, rng: random.Random) -> None:
@@ -269,22 +273,22 @@ def reasoning(case: Case, rng: random.Random) -> None:
 def batch(case: Case, rng: random.Random) -> None:
     """7: a day and model were billed as batch."""
     for position in _cell(case, rng):
-        case.truth[position] = replace(case.truth[position], context={"processing": "batch"})
+        case.truth[position] = case.truth[position]._replace(context={"processing": "batch"})
 
 
 def geography(case: Case, rng: random.Random) -> None:
     """8: a day and model were billed with the regional uplift."""
     for position in _cell(case, rng):
-        case.truth[position] = replace(case.truth[position], context={"inference_geo": "us"})
+        case.truth[position] = case.truth[position]._replace(context={"inference_geo": "us"})
 
 
 def context_tier(case: Case, rng: random.Random) -> None:
     """9: large prompts are billed at the long price."""
     for position in _some(case, rng, 2):
         for rows in (case.rows, case.truth):
-            rows[position] = replace(rows[position], usage={**rows[position].usage, "input_tokens": 250_000})
+            rows[position] = rows[position]._replace(usage={**rows[position].usage, "input_tokens": 250_000})
         case.rows[position] = priced(case.rows[position])
-        case.truth[position] = replace(case.truth[position], context={"context_window": "long"})
+        case.truth[position] = case.truth[position]._replace(context={"context_window": "long"})
 
 
 def price_change(case: Case, rng: random.Random) -> None:
@@ -302,8 +306,8 @@ def retried(case: Case, rng: random.Random) -> None:
     """12: tries that failed for us were billed."""
     for position in _some(case, rng):
         row = case.rows[position]
-        extra = replace(case.truth[position], row=20_000 + position, provider_request_id=f"retry-{position}")
-        case.rows[position] = replace(row, attempts=2)
+        extra = case.truth[position]._replace(row=20_000 + position, provider_request_id=f"retry-{position}")
+        case.rows[position] = row._replace(attempts=2)
         case.truth.append(extra)
 
 
@@ -312,14 +316,14 @@ def no_usage_chunk(case: Case, rng: random.Random) -> None:
     for position in _some(case, rng):
         tokens = int(case.rows[position].usage["output_tokens"])
         _reprice(case, position, output_tokens=tokens - rng.randrange(1, tokens // 3), reasoning_tokens=0)
-        case.rows[position] = replace(case.rows[position], quality="estimated")
+        case.rows[position] = case.rows[position]._replace(quality="estimated")
 
 
 def server_tools(case: Case, rng: random.Random) -> None:
     """14: searches that the ledger did not count."""
     for position in _some(case, rng):
         row = case.truth[position]
-        case.truth[position] = replace(row, usage={**row.usage, "web_searches": rng.randrange(1, 9)})
+        case.truth[position] = row._replace(usage={**row.usage, "web_searches": rng.randrange(1, 9)})
 
 
 def inner_iterations(case: Case, rng: random.Random) -> None:
@@ -330,7 +334,7 @@ def inner_iterations(case: Case, rng: random.Random) -> None:
             "input_tokens": int(row.usage["input_tokens"]) + 5_000,
             "output_tokens": int(row.usage["output_tokens"]) + 700,
         }
-        case.truth[position] = replace(row, usage={**row.usage, **more})
+        case.truth[position] = row._replace(usage={**row.usage, **more})
 
 
 def credit(case: Case, rng: random.Random) -> None:
@@ -347,7 +351,7 @@ def double_import(case: Case, rng: random.Random) -> None:
     """18: some requests are in the ledger twice."""
     for position in _some(case, rng):
         row = case.rows[position]
-        case.rows.append(replace(row, row=30_000 + position, request_id=(30_000 + position).to_bytes(16, "big")))
+        case.rows.append(row._replace(row=30_000 + position, request_id=(30_000 + position).to_bytes(16, "big")))
 
 
 def capacity(case: Case, rng: random.Random) -> None:
@@ -360,7 +364,7 @@ def minimums(case: Case, rng: random.Random) -> None:
     """20: audio is billed in minimum steps that the ledger does not know."""
     for position in _some(case, rng):
         row = case.truth[position]
-        case.truth[position] = replace(row, usage={**row.usage, "audio_seconds": 10})
+        case.truth[position] = row._replace(usage={**row.usage, "audio_seconds": 10})
 
 
 def _a_line(kind: LineKind, amount: Decimal, label: str) -> StatementLine:

@@ -36,7 +36,7 @@ def a_row(number: int = 1, *, hours: float = 12, usage: Mapping[str, int] | None
         usage=told,
         components={},
     )
-    return replace(priced(row), **changes)
+    return priced(row)._replace(**changes)
 
 
 def a_line(

@@ -6,7 +6,6 @@ python tests/support/statement_text.py      # writes every missing <case>.expect
 import json
 import sys
 import tomllib
-from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +36,7 @@ def lines_of(case: Path) -> list[dict[str, Any]]:
 
 
 def _plain(line: StatementLine) -> dict[str, Any]:
-    pairs = ((entry.name, getattr(line, entry.name)) for entry in fields(line))
+    pairs = line._asdict().items()
     return {name: _value(value) for name, value in pairs if value not in (None, "", {})}
 
 

@@ -50,6 +50,10 @@ class NoRows:
         """Nothing."""
         return []
 
+    def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> list[Any]:
+        """Nothing."""
+        return []
+
     def find(self, provider_request_ids: Any) -> dict[str, Any]:
         """Nothing."""
         return {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmledger.cli._render import Column, shorten, table, width
 from llmledger.core.reconcile.causes import Finding
-from llmledger.core.reconcile.digest import OddPrice
+from llmledger.core.reconcile.digest import Digest, OddPrice
 from llmledger.core.reconcile.sentences import (
     GRAIN_WORDS,
     Advice,
@@ -32,8 +32,8 @@ def lines_for_people(found: Reconciliation, *, by: str, chosen_class: str | None
     """Sentences first, then the classes, the two sides by model or day, the advice and the coverage."""
     comparison = found.comparison
     lines = [*head(found), ""]
-    if comparison.ledger_requests == 0:
-        return [*lines, *statement_alone(found)]
+    if found.digest:
+        return [*lines, *statement_alone(found.digest, step=found.statement.format.rounded_to or Decimal(0))]
     lines += class_table(found)
     if chosen_class:
         return [*lines, "", *finding_table(found.comparison.findings, chosen_class)]
@@ -123,13 +123,13 @@ def finding_table(findings: Sequence[Finding], chosen: str) -> list[str]:
     return [*text, f"... and {len(rows) - MOST_SHOWN} more: --format csv has all"] if len(rows) > MOST_SHOWN else text
 
 
-def statement_alone(found: Reconciliation) -> list[str]:
+def statement_alone(digest: Digest, *, step: Decimal) -> list[str]:
     """A statement without a ledger: its prices against our table, and what it bills by model, key, project and day."""
     lines = ["The ledger has no request of this provider in this period: here is the statement alone.", ""]
-    odd = found.digest.odd_prices(step=found.statement.format.rounded_to or Decimal(0))
+    odd = digest.odd_prices(step=step)
     lines += [_odd_text(one) for one in odd] or ["Every price on it that can be checked is the one of our table."]
     for heading in ("model", "key", "project", "day"):
-        shares = found.digest.shares(heading)
+        shares = digest.shares(heading)
         if heading in ("key", "project") and [name for name, _ in shares] == ["—"]:
             continue
         columns = [

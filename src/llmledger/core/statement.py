@@ -6,12 +6,17 @@ those that were neither read from nor written to a cache), unlike a `Usage`, whi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from llmledger.core.usage import Quantity
+
+NOTHING_TOLD: Mapping[str, Quantity] = MappingProxyType({})
+NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
 
 EXACT = Context(prec=400)
 """Arithmetic on billed money.
@@ -36,9 +41,11 @@ class LineKind(StrEnum):
     """A kind that we have never seen; reported, never guessed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementLine:
-    """One billed line, as exactly as the statement tells it."""
+class StatementLine(NamedTuple):
+    """One billed line, as exactly as the statement tells it.
+
+    A named tuple, since a statement may have millions: it is as unchangeable as a frozen dataclass and made in a third of the time.
+    """
 
     number: int
     """Line of the file, or position in its JSON, counted from 1."""
@@ -50,7 +57,7 @@ class StatementLine:
     """As the statement names it: an id, a dated snapshot or a display name; empty when it names none."""
     meter: str | None = None
     """The unit that the whole line is about; None when it covers several or none."""
-    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = NOTHING_TOLD
     """Disjoint quantities by unit name."""
     requests: int | None = None
     amount: Decimal | None = None
@@ -65,7 +72,7 @@ class StatementLine:
     key: str | None = None
     """The provider's id, name or mask of the API key; never the key."""
     project: str | None = None
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = NO_CONTEXT
     """Price selectors that the line states: `processing`, `service_tier`, `inference_geo`, `speed`, `context_window`."""
 
 

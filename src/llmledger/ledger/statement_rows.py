@@ -2,13 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import merge
+from itertools import islice
 from typing import Any
 
 from llmledger.core.reconcile.booked import Booked, Skip, never
+from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import COLUMN_UNITS, Quantity
+from llmledger.ledger.statement_sums import BILLABLE, quarter_hours
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
 _FACTS = 15
@@ -17,13 +20,18 @@ _SELECT = f"""SELECT x.id, x.request_id, x.provider_request_id, x.started_ms, m.
   {", ".join(f"x.{name}" for name in _UNITS)}
 FROM requests x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
   JOIN traits t ON t.id = x.trait_id LEFT JOIN outcomes o ON o.id = x.outcome_id
-WHERE t.billing IN ('api', 'unknown') AND t.cost_source NOT IN ('cache', 'not_billed')"""
+WHERE {BILLABLE}"""
+_IDS = f"SELECT x.id FROM requests x JOIN traits t ON t.id = x.trait_id WHERE {BILLABLE}"
 _CORRECTIONS = f"""SELECT x.request_id, x.requests, x.cost_nanousd, x.components, x.other_usage,
-  x.effective_ms, m.provider, m.model, w.key, {", ".join(f"x.{name}" for name in _UNITS)}
+  x.effective_ms, m.provider, m.model, w.key, iif(r.model_id = x.model_id, o.served_model, NULL),
+  {", ".join(f"x.{name}" for name in _UNITS)}
 FROM adjustments x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
   JOIN traits t ON t.id = x.trait_id
+  LEFT JOIN seen s ON s.key = x.request_id LEFT JOIN requests r ON r.id = s.row AND r.request_id = x.request_id
+  LEFT JOIN outcomes o ON o.id = r.outcome_id
 WHERE x.kind <> 'reconcile' AND t.billing IN ('api', 'unknown')"""
-_SUMMED = 9
+_SUMMED = 10
+_AT_ONCE = 500
 
 
 class LedgerRows:
@@ -51,6 +59,17 @@ class LedgerRows:
                 ids.add(row.request_id or b"")
                 yield row
 
+    def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
+        """The same requests, those of one model in one quarter of an hour as one; several ledgers row by row, to find copies."""
+        if len(self._connections) > 1:
+            yield from self.rows(since_ms, until_ms, providers)
+            return
+        [connection] = self._connections
+        yield from quarter_hours(connection, self._chosen((since_ms, until_ms), connection, providers))
+        if self._has_corrections[0]:
+            for entries in self._corrections(0, since_ms, until_ms, providers).values():
+                yield from _alone(entries, 0)
+
     def find(self, provider_request_ids: Sequence[str]) -> dict[str, Booked]:
         """The requests with these ids of the provider; of several with one id, the first that was written."""
         found: dict[str, Booked] = {}
@@ -69,17 +88,7 @@ class LedgerRows:
 
     def _rows(self, index: int, span: tuple[int, int], providers: frozenset[str], skip: Skip) -> Iterator[Booked]:
         since_ms, until_ms = span
-        connection = self._connections[index]
-        names = sorted(providers)
-        ids = [
-            str(model)
-            for (model,) in connection.execute(
-                f"SELECT id FROM models WHERE provider IN ({', '.join('?' * len(names))})", names
-            )
-        ]
-        where = f"AND x.started_ms >= ? AND x.started_ms < ? AND x.model_id IN ({', '.join(ids)})"
-        cursor = connection.execute(f"{_SELECT} {where} ORDER BY x.started_ms, x.id", (since_ms, until_ms))
-        rows = (_booked(row, index) for row in cursor if not skip(index, row[0]))
+        rows = self._plain_rows(index, self._chosen(span, self._connections[index], providers), skip)
         if not self._has_corrections[index]:
             yield from rows
             return
@@ -90,6 +99,30 @@ class LedgerRows:
                 yield changed
         yield from sorted(
             (one for entries in corrections.values() for one in _alone(entries, index)), key=lambda row: row.started_ms
+        )
+
+    def _plain_rows(self, index: int, chosen: str, skip: Skip) -> Iterator[Booked]:
+        connection = self._connections[index]
+        order = "ORDER BY x.started_ms, x.id"
+        if skip is never:
+            for row in connection.execute(f"{_SELECT} {chosen} {order}"):
+                yield _booked(row, index)
+            return
+        # Most rows are skipped: their ids alone are read first.
+        ids = (row[0] for row in connection.execute(f"{_IDS} {chosen} {order}") if not skip(index, row[0]))
+        while chunk := list(islice(ids, _AT_ONCE)):
+            query = f"{_SELECT} AND x.id IN (SELECT value FROM json_each(?)) {order}"
+            for row in connection.execute(query, (json.dumps(chunk),)).fetchall():
+                yield _booked(row, index)
+
+    def _chosen(self, span: tuple[int, int], connection: sqlite3.Connection, providers: frozenset[str]) -> str:
+        names = sorted(providers)
+        marks = ", ".join("?" * len(names))
+        ids = [
+            str(model) for (model,) in connection.execute(f"SELECT id FROM models WHERE provider IN ({marks})", names)
+        ]
+        return (
+            f"AND x.started_ms >= {int(span[0])} AND x.started_ms < {int(span[1])} AND x.model_id IN ({', '.join(ids)})"
         )
 
     def _corrections(
@@ -112,9 +145,6 @@ class LedgerRows:
 
 
 def _booked(row: Sequence[Any], ledger: int) -> Booked:
-    usage: dict[str, Quantity] = {name: count for name, count in zip(_UNITS, row[_FACTS:], strict=True) if count}
-    if row[12]:
-        usage.update(_rare(row[12]))
     return Booked(
         row=row[0],
         ledger=ledger,
@@ -128,24 +158,25 @@ def _booked(row: Sequence[Any], ledger: int) -> Booked:
         status=row[8],
         quality=row[9],
         cost_nanousd=row[10],
-        usage=usage,
-        components=_Components(row[11]) if row[11] else {},
+        usage=_Late(_usage, row),
+        components=_Late(_components, row[11]) if row[11] else {},
         attempts=row[13],
-        context=json.loads(row[14]) if row[14] else {},
+        context=json.loads(row[14]) if row[14] else NO_CONTEXT,
     )
 
 
-class _Components(Mapping[str, tuple[Quantity, int]]):
-    """Stored components, taken apart when somebody looks: most requests match without that."""
+class _Late(Mapping[str, Any]):
+    """What is stored, taken apart when somebody looks: most requests match without that."""
 
-    __slots__ = ("_known", "_text")
+    __slots__ = ("_known", "_make", "_stored")
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._known: dict[str, tuple[Quantity, int]] | None = None
+    def __init__(self, make: Callable[[Any], dict[str, Any]], stored: Any) -> None:
+        self._make = make
+        self._stored = stored
+        self._known: dict[str, Any] | None = None
 
-    def __getitem__(self, code: str) -> tuple[Quantity, int]:
-        return self._parts()[code]
+    def __getitem__(self, name: str) -> Any:
+        return self._parts()[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts())
@@ -153,10 +184,15 @@ class _Components(Mapping[str, tuple[Quantity, int]]):
     def __len__(self) -> int:
         return len(self._parts())
 
-    def _parts(self) -> dict[str, tuple[Quantity, int]]:
+    def _parts(self) -> dict[str, Any]:
         if self._known is None:
-            self._known = _components(self._text)
+            self._known = self._make(self._stored)
         return self._known
+
+
+def _usage(row: Sequence[Any]) -> dict[str, Quantity]:
+    told: dict[str, Quantity] = {name: count for name, count in zip(_UNITS, row[_FACTS:], strict=True) if count}
+    return told | _rare(row[12]) if row[12] else told
 
 
 def _rare(text: str) -> dict[str, Quantity]:
@@ -190,6 +226,7 @@ def _apply(row: Booked, entries: Sequence[Sequence[Any]]) -> Booked | None:
     if not (usage or cost or requests or components):
         return None
     last = entries[-1]
+    moved = last[1] > 0
     return Booked(
         row=row.row,
         ledger=row.ledger,
@@ -197,9 +234,9 @@ def _apply(row: Booked, entries: Sequence[Sequence[Any]]) -> Booked | None:
         provider_request_id=row.provider_request_id,
         started_ms=row.started_ms,
         provider=row.provider,
-        model=last[7] if last[1] > 0 else row.model,
-        served_model=row.served_model,
-        key=last[8] if last[1] > 0 else row.key,
+        model=last[7] if moved else row.model,
+        served_model=None if moved and last[7] != row.model else row.served_model,
+        key=last[8] if moved else row.key,
         status=row.status,
         quality=row.quality,
         cost_nanousd=cost,
@@ -235,7 +272,7 @@ def _alone(entries: Sequence[Sequence[Any]], ledger: int) -> Iterator[Booked]:
                 started_ms=entry[5],
                 provider=entry[6],
                 model=entry[7],
-                served_model=None,
+                served_model=entry[9],
                 key=entry[8],
                 status="completed",
                 quality="exact",

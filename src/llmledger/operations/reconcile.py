@@ -1,7 +1,7 @@
 """Read statements, compare them with ledgers, and say whether the bill is explained."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, tzinfo
 from decimal import Decimal
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
 from llmledger.core.reconcile.cells import Block, Canonical
-from llmledger.core.reconcile.compare import Comparison, Terms, compare
+from llmledger.core.reconcile.compare import Comparison, Terms, compare, within
 from llmledger.core.reconcile.digest import Digest
 from llmledger.core.statement import EXACT, Statement, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Usage
@@ -77,7 +77,8 @@ class Reconciliation:
 
     statement: Statement
     comparison: Comparison
-    digest: Digest
+    digest: Digest | None
+    """The statement alone; only when the ledger has nothing to compare it with."""
     tolerance: Decimal
     zone: str
     currencies: tuple[str, ...] = ()
@@ -99,32 +100,36 @@ def reconcile_one(
         name=" + ".join(statement.name for statement, _ in group),
         sha256="+".join(sorted(statement.sha256 for statement, _ in group)),
     )
-    return reconcile_lines(statement, lines_of(group), source, book, asked, notes=notes)
+    return reconcile_lines(statement, lambda: lines_of(group), source, book, asked, notes=notes)
 
 
 def reconcile_lines(
     statement: Statement,
-    lines: Iterable[StatementLine],
+    lines: Callable[[], Iterable[StatementLine]],
     source: LedgerSource,
     book: PriceBook,
     asked: Asked,
     *,
     notes: tuple[str, ...] = (),
 ) -> Reconciliation:
-    """Compare the lines of a statement, whatever they were read from."""
+    """Compare the lines of a statement, whatever they are read from (twice, when the ledger has nothing to compare them with)."""
     unit_price, canonical = prices_of(book), names_of(book)
-    money = _Money(asked)
-    digest = Digest(canonical, unit_price)
+    priced = _Priced(asked, book)
     zone = zone_of(statement)
     terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=asked.period)
-    comparison = compare(_digested(money.priced(_renamed(lines, book, asked)), digest), source, terms)
+    comparison = compare(priced.lines(lines()), source, terms)
+    digest = None
+    if not comparison.ledger_requests:
+        digest = Digest(canonical, unit_price)
+        for line, usd in within(priced.lines(lines()), asked.period):
+            digest.add(line, usd)
     return Reconciliation(
         statement=statement,
         comparison=comparison,
         digest=digest,
         tolerance=asked.tolerance.of(comparison.billed),
         zone=str(zone),
-        currencies=tuple(sorted(money.without_rate)),
+        currencies=tuple(sorted(priced.without_rate)),
         notes=notes,
     )
 
@@ -174,33 +179,24 @@ def lines_of(group: Sequence[Opened]) -> Iterator[StatementLine]:
             yield line
 
 
-def _renamed(lines: Iterable[StatementLine], book: PriceBook, asked: Asked) -> Iterator[StatementLine]:
-    names: dict[str, str] = {}
-    for line in lines:
-        name = names.get(line.provider)
-        if name is None:
-            name = names[line.provider] = asked.provider or book.canonical(line.provider)
-        yield line if name == line.provider else replace(line, provider=name)
+class _Priced:
+    """Lines under the ledger's name of their provider, with amounts in USD by the user's rates; None without a rate."""
 
-
-def _digested(
-    lines: Iterable[tuple[StatementLine, Decimal | None]], digest: Digest
-) -> Iterator[tuple[StatementLine, Decimal | None]]:
-    for line, usd in lines:
-        digest.add(line, usd)
-        yield line, usd
-
-
-class _Money:
-    """Amounts in USD, by the rates that the user gave; without one they stay unknown."""
-
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, book: PriceBook) -> None:
         self._asked = asked
+        self._book = book
+        self._names: dict[str, str] = {}
         self.without_rate: set[str] = set()
 
-    def priced(self, lines: Iterable[StatementLine]) -> Iterator[tuple[StatementLine, Decimal | None]]:
+    def lines(self, lines: Iterable[StatementLine]) -> Iterator[tuple[StatementLine, Decimal | None]]:
         for line in lines:
-            yield line, line.amount if line.currency == "USD" else self._converted(line)
+            name = self._names.get(line.provider) or self._name(line.provider)
+            usd = line.amount if line.currency == "USD" else self._converted(line)
+            yield line if name == line.provider else line._replace(provider=name), usd
+
+    def _name(self, provider: str) -> str:
+        self._names[provider] = self._asked.provider or self._book.canonical(provider)
+        return self._names[provider]
 
     def _converted(self, line: StatementLine) -> Decimal | None:
         if line.amount is None:

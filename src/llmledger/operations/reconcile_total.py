@@ -57,7 +57,8 @@ def reconcile_total(
     statement = Statement(
         name="invoice total", sha256=sha256(text.encode()).hexdigest(), format_name="total", format=FORMAT
     )
-    return reconcile_lines(statement, _lines(asked.provider, since, until, total, tax), source, book, asked)
+    lines = list(_lines(asked.provider, since, until, total, tax))
+    return reconcile_lines(statement, lambda: lines, source, book, asked)
 
 
 def total_lines(asked: Asked, total: tuple[Decimal, str], tax: tuple[Decimal, str] | None) -> list[StatementLine]:

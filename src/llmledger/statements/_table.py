@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from llmledger.errors import InputFileError
 from llmledger.statements._contract import Part
@@ -17,6 +18,8 @@ _COMMA = re.compile(r"[+-]?\d+,\d*\Z", re.ASCII)
 _UNDECIDED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+\Z", re.ASCII)
 _LARGEST = 30
 _SMALLEST = -60
+_REMEMBERED = 1_024
+"""Times that are not read twice: most statements have a day on thousands of rows."""
 
 
 def number(text: str, *, mark: str = ".") -> Decimal:
@@ -26,6 +29,8 @@ def number(text: str, *, mark: str = ".") -> Decimal:
     (Decimal('1234.50'), Decimal('0.00000352'), Decimal('1234.5'))
     """
     plain = text.strip()
+    if len(plain) <= _LARGEST and plain.isascii() and plain.replace(".", "", 1).isdigit() and mark == ".":
+        return Decimal(plain)  # nearly every number of nearly every bill; the rest is looked at closely
     if mark == ",":
         if _GROUPED_COMMA.match(plain):
             plain = plain.replace(".", "")
@@ -48,6 +53,22 @@ def whole(value: Decimal) -> int:
     if value != value.to_integral_value():
         raise ValueError(f"{value} is not a whole number")
     return int(value)
+
+
+@lru_cache(_REMEMBERED)
+def _midnight(text: str) -> datetime:
+    return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+
+
+@lru_cache(_REMEMBERED)
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@lru_cache(_REMEMBERED)
+def _epoch(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Row:
@@ -105,7 +126,7 @@ class Row:
         """The cell's date (`2026-10-14`, with or without a time, or `20261014`) as midnight UTC."""
         text = self.text(column)[:10].split(" ")[0]
         try:
-            return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return _midnight(text)
         except ValueError:
             raise self.error(column, f"{text!r} is not a date") from None
 
@@ -113,16 +134,15 @@ class Row:
         """The cell as a time; UTC when it names no zone."""
         text = self.text(column)
         try:
-            moment = datetime.fromisoformat(text)
+            return _instant(text)
         except ValueError:
             raise self.error(column, f"{text[:40]!r} is not a time") from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def epoch(self, column: str) -> datetime:
         """The cell's Unix seconds as a time."""
         seconds = self.whole(column)
         try:
-            return datetime.fromtimestamp(seconds if seconds is not None else -1, UTC)
+            return _epoch(-1 if seconds is None else seconds)
         except (ValueError, OverflowError, OSError):
             raise self.error(column, f"{self.text(column)!r} is not a time") from None
 

@@ -1,6 +1,5 @@
 """Statements of single requests: matched by id, then by likeness, and classed one by one."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +21,7 @@ def by_request(identity: int = 1, amount: str | None = "0.0045", **changes: Any)
         "requests": 1,
         "request_id": f"resp-{identity}",
     }
-    return replace(a_line(amount="0"), **(values | {"amount": None if amount is None else Decimal(amount)} | changes))
+    return a_line(amount="0")._replace(**(values | {"amount": None if amount is None else Decimal(amount)} | changes))
 
 
 def test_a_request_whose_id_differs_is_found_by_its_tokens_and_time() -> None:
@@ -91,7 +90,7 @@ def test_hundreds_of_requests_are_matched_in_chunks() -> None:
     """More than one chunk of ids, in any order; rows of another provider with the same id are not taken."""
     lines = [by_request(number, number=number + 2) for number in range(1, 1_201)]
     rows = [a_row(number) for number in range(1, 1_201)]
-    foreign = [replace(row, provider="elsewhere") for row in rows[:1]]
+    foreign = [row._replace(provider="elsewhere") for row in rows[:1]]
 
     assert classes(found(lines[::-1], rows)) == {}
     assert len(classes(found(lines[:1], foreign))) == 1

@@ -1,6 +1,5 @@
 """Single differences, worked by hand: what is claimed with which evidence, and what is not."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -38,7 +37,7 @@ def test_a_request_without_a_price_in_the_ledger_is_a_price_that_differs() -> No
 
 def test_a_model_that_no_table_knows_is_missing_for_what_it_was_billed() -> None:
     """Without any price the amount is the statement's own."""
-    lines = [replace(line, model="unheard-of") for line in both()]
+    lines = [line._replace(model="unheard-of") for line in both()]
 
     assert classes(found(lines, [a_row(hours=30)], period=(FIRST_MS, FIRST_MS + 24 * HOUR_MS))) == {
         "ambiguous (missing in ledger or other key or host)": Decimal("0.0045")
@@ -70,7 +69,7 @@ def test_money_without_tokens_tells_its_long_prompts() -> None:
 
 def test_what_lines_say_and_the_ledger_has_too_is_no_difference() -> None:
     """The request was batch on both sides."""
-    row = priced(replace(a_row(), context={"processing": "batch"}))
+    row = priced(a_row()._replace(context={"processing": "batch"}))
     lines = [
         a_line("input_tokens", 1_000, "0.0015", context={"processing": "batch"}),
         a_line("output_tokens", 100, "0.00075", context={"processing": "batch"}),
@@ -120,7 +119,7 @@ def test_the_count_of_requests_tells_missing_ones_from_estimates() -> None:
     day = a_line(quantities={"input_tokens": 1_500, "output_tokens": 130}, amount="0.00645", requests=1)
 
     assert list(classes(found([day], rows))) == ["interrupted or estimated"]
-    assert list(classes(found([replace(day, requests=2)], rows))) == [
+    assert list(classes(found([day._replace(requests=2)], rows))) == [
         "ambiguous (missing in ledger or other key or host)"
     ]
     assert list(classes(found([day], [a_row()]))) == ["missing in ledger"]
@@ -160,7 +159,7 @@ def test_a_total_by_day_shows_nothing_but_that_it_differs() -> None:
 def test_a_line_longer_than_a_day_makes_one_period_of_all() -> None:
     """A month in one line against requests of any day in it."""
     lines = [
-        replace(line, until=FIRST + 30 * DAY, key="k", context={"speed": "fast"}, list_amount=None)
+        line._replace(until=FIRST + 30 * DAY, key="k", context={"speed": "fast"}, list_amount=None)
         for line in both(2_000, 200)
     ]
     rows = [a_row(1), a_row(2, hours=60)]
@@ -177,7 +176,7 @@ def test_hours_and_days_of_one_day_are_one_cell() -> None:
 
 def test_usage_without_money_is_compared_in_tokens() -> None:
     """Equal tokens match; other tokens are a finding of $0."""
-    silent = [replace(line, amount=None) for line in both()]
+    silent = [line._replace(amount=None) for line in both()]
     comparison = found(silent, [a_row(), a_row(2, hours=30)])
 
     assert not comparison.has_money
@@ -186,7 +185,7 @@ def test_usage_without_money_is_compared_in_tokens() -> None:
 
 def test_only_lines_of_the_period_count() -> None:
     """A line of the next month and a row outside are left out."""
-    late = [replace(line, since=FIRST + 40 * DAY, until=FIRST + 41 * DAY) for line in both()]
+    late = [line._replace(since=FIRST + 40 * DAY, until=FIRST + 41 * DAY) for line in both()]
 
     assert classes(found([*both(), *late], [a_row(), a_row(2, hours=80), a_row(3, hours=-2)])) == {}
 
@@ -304,7 +303,7 @@ def test_reasoning_of_a_model_without_a_price_is_no_claim() -> None:
     )
     lines = [a_line("input_tokens", 10, "1", model="unheard-of"), a_line("output_tokens", 70, "2", model="unheard-of")]
 
-    assert list(classes(found(lines, [replace(row, cost_nanousd=None)]))) == ["unexplained"]
+    assert list(classes(found(lines, [row._replace(cost_nanousd=None)]))) == ["unexplained"]
 
 
 def test_tools_in_one_amount_without_a_price_are_tool_fees_all_the_same() -> None:
@@ -319,7 +318,7 @@ def test_large_prompts_of_a_model_without_a_price_are_no_claim() -> None:
     row = a_row(model="unheard-of", usage={"input_tokens": 300_000})
     lines = [a_line("input_tokens", 300_000, "3", model="unheard-of")]
 
-    assert list(classes(found(lines, [replace(row, cost_nanousd=None, components={})]))) == ["price differs"]
+    assert list(classes(found(lines, [row._replace(cost_nanousd=None, components={})]))) == ["price differs"]
 
 
 def test_prompts_above_every_threshold_are_tried_at_each() -> None:

@@ -3,7 +3,6 @@
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -116,7 +115,7 @@ def test_whole_cents_of_the_console_export_differ_by_their_rounding() -> None:
         "cache_read_tokens": "0.09",
         "output_tokens": "0.135",
     }
-    rows = ledger_of([replace(line, amount=Decimal(exact[line.meter or ""])) for line in lines])
+    rows = ledger_of([line._replace(amount=Decimal(exact[line.meter or ""])) for line in lines])
     comparison = _compared(lines, rows, format_)
 
     assert Decimal("0.005125") == comparison.difference

@@ -1,13 +1,16 @@
 """A ledger row as reconciling sees it: disjoint quantities and exact money by meter, at one grain with a statement's lines."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import UNIT_BY_CODE, UNIT_BY_NAME, Quantity
 
+ZERO = Decimal(0)
 NANO = Decimal("1e-9")
+QUARTER_MS = 900_000
+"""Every zone on earth is whole quarters of an hour from UTC."""
 
 CORE_METERS = frozenset(
     {
@@ -21,9 +24,8 @@ CORE_METERS = frozenset(
 """Meters that count for themselves on every bill; parts of theirs do only where the statement bills them apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """One request of the ledger with its corrections applied (or one correction that stands alone)."""
+class Booked(NamedTuple):
+    """One request of the ledger with its corrections applied, one correction that stands alone, or a sum of requests."""
 
     row: int
     """Position in its ledger; together with `ledger` it names the row."""
@@ -44,7 +46,7 @@ class Booked:
     """By unit code, as stored."""
     requests: int = 1
     attempts: int = 1
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = NO_CONTEXT
 
     @property
     def is_uncertain(self) -> bool:
@@ -79,6 +81,9 @@ class LedgerSource(Protocol):
         Those that `skip` (asked with ledger and row) names are passed over before they are read in full.
         """
 
+    def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
+        """The same requests, those of one model within a quarter of an hour (of UTC) as one or as several; in any order."""
+
     def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
         """The requests with these ids of the provider."""
 
@@ -112,8 +117,8 @@ def money(row: Booked, meters: frozenset[str]) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     for code, (_, nanousd) in row.components.items():
         meter = meter_of(UNIT_BY_CODE[code].name, meters)
-        found[meter] = found.get(meter, Decimal(0)) + nanousd * NANO
-    rest = row.cost - sum(found.values(), Decimal(0))
+        found[meter] = found.get(meter, ZERO) + nanousd * NANO
+    rest = row.cost - sum(found.values(), ZERO)
     if rest:
         found[""] = rest
     return found

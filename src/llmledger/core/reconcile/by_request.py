@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
-from llmledger.core.reconcile.booked import NANO, Booked, LedgerSource, UnitPrice, money, quantities
+from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities
 from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
-from llmledger.core.reconcile.cells import ZERO, Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile.cells import Billed, Canonical, Side, ms_of, time_of
 from llmledger.core.reconcile.explain import explain
+from llmledger.core.reconcile.gather import Priced
 from llmledger.core.reconcile.view import View
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import Quantity
@@ -24,7 +25,6 @@ MARGIN_MS = 900_000
 DAY_MS = 86_400_000
 _SAMPLE = 8
 
-Priced = tuple[StatementLine, Decimal | None]
 _Alike = tuple[str, tuple[tuple[str, Quantity], ...]]
 
 
@@ -76,6 +76,9 @@ class Requests:
     matched_keys: set[str] = field(default_factory=set)
     providers: set[str] = field(default_factory=set)
     seen: int = 0
+    """Requests of the ledger that lines were matched with."""
+    unbilled: int = 0
+    """Requests of the ledger in the period that no line was matched with."""
     tells_money: bool = False
     tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     """By key: tokens billed, and those of them that the ledger saw."""
@@ -103,6 +106,7 @@ class Requests:
                 self.marks.take(row)
                 self._pair(*twin, row)
             elif since_ms <= row.started_ms < until_ms:
+                self.unbilled += row.requests
                 self._unbilled(row, late_after_ms)
         for bucket in near.values():
             for line, usd in bucket:

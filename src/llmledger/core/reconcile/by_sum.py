@@ -1,14 +1,14 @@
 """A statement of sums against a ledger: cells by period and model, then keys, day boundary, names, and causes cell by cell."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile.booked import NANO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
-from llmledger.core.reconcile.cells import ZERO, Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
+from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
 from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words
 from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.keys import take_away, unseen_keys
@@ -60,7 +60,7 @@ class Aggregate:
     def _book(self) -> HalfHours:
         halves = HalfHours()
         wide = edges([self.span, *(key[0] for key in self.table.cells)])
-        for row in self.source.rows(*wide, self._providers):
+        for row in self._sums(wide):
             if self.span[0] <= row.started_ms < self.span[1]:
                 placed = self.table.book(row, row.started_ms)
                 self.ledger_requests += row.requests
@@ -120,7 +120,7 @@ class Aggregate:
         before = {key: cell.ledger for key, cell in self.table.cells.items()}
         for cell in self.table.cells.values():
             cell.ledger = Side()
-        for row in self._rows(self.span):
+        for row in self._sums((self.span[0] + shift, self.span[1] + shift)):
             self.table.book(row, row.started_ms - shift)
         for key, cell in sorted(self.table.cells.items()):
             was = before.get(key, Side())
@@ -129,6 +129,12 @@ class Aggregate:
                 self._add(
                     key, cell, causes=(Cause.DAY_BOUNDARY,), amount=amount, evidence=shift_words(shift), ledger=-amount
                 )
+
+    def _sums(self, block: Block) -> Iterable[Booked]:
+        """Sums of a range: by quarters of an hour where no period begins within one, else row by row."""
+        edges_of = {*block, *self.span, *(edge for key in self.table.cells for edge in key[0])}
+        read = self.source.rows if any(edge % QUARTER_MS for edge in edges_of) else self.source.sums
+        return read(*block, self._providers)
 
     def _rows(self, block: Block) -> Iterator[Booked]:
         yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)

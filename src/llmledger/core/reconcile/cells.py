@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import CORE_METERS, Booked, money, quantities
+from llmledger.core.reconcile.booked import CORE_METERS, ZERO, Booked, money, quantities
 from llmledger.core.reconcile.causes import Grain
+from llmledger.core.reconcile.gather import SAMPLE, Gathered
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Quantity
 
-ZERO = Decimal(0)
 SHORTEST_DAY = timedelta(hours=22)
 LONGEST_DAY = timedelta(hours=26)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_SAMPLE = 8
 
 Block = tuple[int, int]
 """A half-open range of Unix milliseconds."""
@@ -149,8 +148,9 @@ class Table:
             found = self.cells[key] = Cell()
         return found
 
-    def bill(self, line: StatementLine, usd: Decimal | None) -> None:
-        """Add a line about usage with its amount in USD, None when it is unknown."""
+    def bill(self, some: Gathered) -> None:
+        """Add lines about usage."""
+        line, usd, line_count, numbers = some
         model = self.canonical(line.provider, line.model) if line.model else ""
         if not line.model:
             if line.meter:
@@ -173,9 +173,8 @@ class Table:
             self.has_money = billed.has_money = True
             _add_discount(billed, line, usd)
         billed.counts_requests = billed.counts_requests or line.requests is not None
-        billed.line_count += 1
-        if len(billed.lines) < _SAMPLE:
-            billed.lines.append(line.number)
+        billed.line_count += line_count
+        billed.lines.extend(numbers[: SAMPLE - len(billed.lines)])
 
     def settle(self, whole: Block | None) -> None:
         """Once all lines are in: one period if a line is longer than a day, one cell where a provider bills totals only."""
@@ -234,7 +233,7 @@ def merge(into: Billed, billed: Billed) -> None:
         merge_side(into.by_context.setdefault(context, Side()), side)
     for meter, amount in billed.discount.items():
         into.discount[meter] = into.discount.get(meter, ZERO) + amount
-    into.lines.extend(billed.lines[: _SAMPLE - len(into.lines)])
+    into.lines.extend(billed.lines[: SAMPLE - len(into.lines)])
     into.line_count += billed.line_count
     into.counts_requests = into.counts_requests or billed.counts_requests
     into.has_money = into.has_money or billed.has_money

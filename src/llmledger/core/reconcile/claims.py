@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import Booked, money, quantities
+from llmledger.core.reconcile.booked import ZERO, Booked, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain
-from llmledger.core.reconcile.cells import ZERO
 from llmledger.core.reconcile.view import INPUTS, Claim, View
 from llmledger.core.usage import UNIT_BY_NAME
 

@@ -11,11 +11,12 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, localcontext
 from itertools import chain
 
-from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
-from llmledger.core.reconcile.by_request import DAY_MS, Priced, Requests
+from llmledger.core.reconcile.booked import ZERO, LedgerSource, UnitPrice
+from llmledger.core.reconcile.by_request import DAY_MS, Requests
 from llmledger.core.reconcile.by_sum import Aggregate
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
-from llmledger.core.reconcile.cells import ZERO, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
+from llmledger.core.reconcile.cells import EPOCH, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
+from llmledger.core.reconcile.gather import Priced, gathered
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
 LONGEST_MS = 26 * 3_600_000
@@ -79,8 +80,11 @@ class _Tally:
     terms: Terms
     count: int = 0
     has_money: bool = False
-    first_ms: int | None = None
-    last_ms: int = 0
+    first: datetime | None = None
+    last: datetime = EPOCH
+    """The latest end."""
+    latest: datetime = EPOCH
+    """The latest beginning."""
     others: list[tuple[StatementLine, Decimal]] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
 
@@ -89,15 +93,27 @@ class _Tally:
         for line, usd in lines:
             self.count += 1
             self.has_money = self.has_money or usd is not None
-            since, until = ms_of(line.since), ms_of(line.until)
-            self.first_ms = since if self.first_ms is None or since < self.first_ms else self.first_ms
-            self.last_ms = max(self.last_ms, until, since + 1)
+            since, until = line.since, line.until
+            if self.first is None or since < self.first:
+                self.first = since
+            self.last = max(self.last, until)
+            self.latest = max(self.latest, since)
             if line.kind is LineKind.USAGE:
                 yield line, usd
                 continue
             if line.kind is LineKind.UNKNOWN:
                 self.unknown[line.label] = self.unknown.get(line.label, 0) + 1
             self.others.append((line, usd or ZERO))
+
+    @property
+    def first_ms(self) -> int:
+        """Where the first line begins."""
+        return ms_of(self.first) if self.first else 0
+
+    @property
+    def last_ms(self) -> int:
+        """Where the last line ends; one about a moment lasts a millisecond."""
+        return max(ms_of(self.last), ms_of(self.latest) + 1)
 
 
 def compare(lines: Iterable[Priced], source: LedgerSource, terms: Terms) -> Comparison:
@@ -107,7 +123,7 @@ def compare(lines: Iterable[Priced], source: LedgerSource, terms: Terms) -> Comp
     """
     with localcontext(EXACT):
         tally = _Tally(terms)
-        usage = tally.usage(_within(lines, terms.period))
+        usage = tally.usage(within(lines, terms.period))
         head = next(usage, None)
         rest = usage if head is None else chain((head,), usage)
         if head is not None and head[0].request_id and head[0].since == head[0].until:
@@ -115,10 +131,12 @@ def compare(lines: Iterable[Priced], source: LedgerSource, terms: Terms) -> Comp
         return _by_cell(rest, source, terms, tally)
 
 
-def _within(lines: Iterable[Priced], period: Block | None) -> Iterator[Priced]:
-    for line, usd in lines:
-        if period is None or period[0] <= ms_of(line.since) < period[1]:
-            yield line, usd
+def within(lines: Iterable[Priced], period: Block | None) -> Iterable[Priced]:
+    """The lines that begin in a period."""
+    if period is None:
+        return lines
+    since, until = time_of(period[0]), time_of(period[1])
+    return ((line, usd) for line, usd in lines if since <= line.since < until)
 
 
 def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally: _Tally) -> Comparison:
@@ -132,24 +150,23 @@ def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tal
         Coverage(key=key, billed_tokens=billed, seen_tokens=seen)
         for key, (billed, seen) in sorted(requests.tokens.items())
     )
-    return _comparison(tally, (first, last), Grain.REQUEST, found, coverage, requests.seen)
+    return _comparison(tally, (first, last), Grain.REQUEST, found, coverage, requests.seen + requests.unbilled)
 
 
 def _whole_days(tally: _Tally) -> Block:
     """A statement of single requests covers the UTC days that it has requests of."""
-    first = tally.first_ms or 0
-    return first // DAY_MS * DAY_MS, -(-tally.last_ms // DAY_MS) * DAY_MS
+    return tally.first_ms // DAY_MS * DAY_MS, -(-tally.last_ms // DAY_MS) * DAY_MS
 
 
 def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally: _Tally) -> Comparison:
     table = Table(Calendar(terms.zone), terms.canonical)
     longest = 0
-    for line, usd in lines:
-        table.bill(line, usd)
-        longest = max(longest, ms_of(line.until) - ms_of(line.since))
+    for some in gathered(lines):
+        table.bill(some)
+        longest = max(longest, ms_of(some.line.until) - ms_of(some.line.since))
     is_long = longest > LONGEST_MS
     days = None if is_long else table.range
-    first, last = terms.period or days or (tally.first_ms or 0, tally.last_ms)
+    first, last = terms.period or days or (tally.first_ms, tally.last_ms)
     table.settle((first, last) if is_long else None)
     table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
     aggregate = Aggregate(table, source, terms.unit_price, terms.format, (first, last))

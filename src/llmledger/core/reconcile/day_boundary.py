@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from llmledger.core.reconcile.cells import ZERO, Block, Cell, CellKey, Placed
+from llmledger.core.reconcile.booked import ZERO
+from llmledger.core.reconcile.cells import Block, Cell, CellKey, Placed
 
 HOUR_MS = 3_600_000
 HALF_MS = HOUR_MS // 2

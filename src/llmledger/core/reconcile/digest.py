@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import UnitPrice
-from llmledger.core.reconcile.cells import ZERO, Canonical, ms_of
+from llmledger.core.reconcile.booked import ZERO, UnitPrice
+from llmledger.core.reconcile.cells import Canonical, ms_of
 from llmledger.core.statement import LineKind, StatementLine
 
 DAY_MS = 86_400_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from llmledger.core.reconcile.booked import ZERO
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
-from llmledger.core.reconcile.cells import ZERO
 from llmledger.core.reconcile.claims import MODES, exact_claims
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
 

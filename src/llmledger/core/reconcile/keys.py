@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from llmledger.core.reconcile.cells import ZERO, Cell, CellKey, Side
+from llmledger.core.reconcile.booked import ZERO
+from llmledger.core.reconcile.cells import Cell, CellKey, Side
 
 
 def unseen_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[str]:

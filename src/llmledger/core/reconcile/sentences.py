@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 
 from llmledger.core.money import money_text, nanousd_from_usd
+from llmledger.core.reconcile.booked import ZERO
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
-from llmledger.core.reconcile.cells import ZERO
 from llmledger.core.reconcile.compare import Comparison
 from llmledger.core.statement import EXACT
 from llmledger.core.usage import UNIT_BY_NAME

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import Booked, UnitPrice
+from llmledger.core.reconcile.booked import ZERO, Booked, UnitPrice
 from llmledger.core.reconcile.causes import Cause, Grain
-from llmledger.core.reconcile.cells import ZERO, Billed, Block, Side
+from llmledger.core.reconcile.cells import Billed, Block, Side
+from llmledger.core.statement import NO_CONTEXT
 
 INPUTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
-NO_CONTEXT: Mapping[str, str] = {}
 _PLACES = Decimal("1e-30")
 
 
