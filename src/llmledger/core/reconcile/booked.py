@@ -24,6 +24,19 @@ CORE_METERS = frozenset(
 """Meters that count for themselves on every bill; parts of theirs do only where the statement bills them apart."""
 
 
+TOKENS = frozenset(name for name in UNIT_BY_NAME if name.endswith("_tokens"))
+"""The meters that count tokens."""
+
+
+def tokens(told: Mapping[str, Quantity]) -> int:
+    """All tokens of disjoint quantities."""
+    count = 0
+    for meter, quantity in told.items():
+        if meter in TOKENS:
+            count += int(quantity)
+    return count
+
+
 class Booked(NamedTuple):
     """One request of the ledger with its corrections applied, one correction that stands alone, or a sum of requests."""
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
-from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities
+from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities, tokens
 from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
-from llmledger.core.reconcile.cells import Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile.cells import EPOCH, Billed, Canonical, Side, ms_of, time_of
 from llmledger.core.reconcile.explain import explain
-from llmledger.core.reconcile.gather import Priced
+from llmledger.core.reconcile.gather import SAMPLE, Priced
 from llmledger.core.reconcile.view import View
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import Quantity
@@ -23,7 +23,6 @@ CHUNK = 500
 NEAR_MS = 2_000
 MARGIN_MS = 900_000
 DAY_MS = 86_400_000
-_SAMPLE = 8
 
 _Alike = tuple[str, tuple[tuple[str, Quantity], ...]]
 
@@ -83,6 +82,8 @@ class Requests:
     tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     """By key: tokens billed, and those of them that the ledger saw."""
     _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+    _equal: dict[tuple[int, str, str], _Sum] = field(default_factory=dict)
+    """Those of the sums that matched exactly, by day, provider and model as the lines name them."""
 
     def match(self, lines: Iterable[Priced]) -> None:
         """Match lines by id, in chunks; what has no partner is kept for the second rung."""
@@ -138,24 +139,40 @@ class Requests:
         self.seen += 1
         if line.key:
             self.matched_keys.add(line.key)
-        count = _tokens(line)
-        tokens = self.tokens[line.key or ""]
-        tokens[0] += count
-        tokens[1] += count
+        count = tokens(line.quantities)
+        seen = self.tokens[line.key or ""]
+        seen[0] += count
+        seen[1] += count
         if usd is None:
             self._pair_tokens(line, row)
             return
         self.tells_money = True
         cost = row.cost
         gap = usd - cost
-        if gap == 0:
-            self._add((Cause.MATCHED,), gap, cost, (line, row), "by the provider's id")
+        if not gap:
+            self._agreed(line, cost)
         elif abs(gap) <= self.half_step + NANO:
             self._add((Cause.ROUNDING,), gap, cost, (line, row), "within the rounding of its rows")
         else:
             for claim in explain(self._view(line, usd, row)):
                 self._add(claim.causes, claim.amount, cost, (line, row), claim.evidence)
                 cost = ZERO
+
+    def _agreed(self, line: StatementLine, cost: Decimal) -> None:
+        """Count a line that a request accounts for to the last decimal, as nearly all of them do."""
+        place = (line.since - EPOCH).days, line.provider, line.model
+        total = self._equal.get(place)
+        if total is None:
+            day, provider, model = place
+            name = self.canonical(provider, model)
+            total = self._sums[day, provider, name, None, (Cause.MATCHED,), "by the provider's id"]
+            self._equal[place] = total
+        total.requests += 1
+        total.line_count += 1
+        total.billed += cost
+        total.ledger += cost
+        if total.line_count <= SAMPLE:
+            total.lines.append(line.number)
 
     def _pair_tokens(self, line: StatementLine, row: Booked) -> None:
         view = self._view(line, None, row)
@@ -188,7 +205,7 @@ class Requests:
         )
 
     def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
-        self.tokens[line.key or ""][0] += _tokens(line)
+        self.tokens[line.key or ""][0] += tokens(line.quantities)
         excluded: tuple[Cause, ...] = ()
         words = "no request of the ledger has this id, or these tokens at this time"
         if line.key and line.key in self.matched_keys:
@@ -238,9 +255,9 @@ class Requests:
         for thing in things:
             if isinstance(thing, StatementLine):
                 total.line_count += 1
-                if len(total.lines) < _SAMPLE:
+                if len(total.lines) < SAMPLE:
                     total.lines.append(thing.number)
-            elif thing.request_id and not is_fine and len(total.ids) < _SAMPLE:
+            elif thing.request_id and not is_fine and len(total.ids) < SAMPLE:
                 total.ids.append(thing.request_id.hex())
 
     def _finding(self, place: tuple[object, ...], total: _Sum) -> Finding:
@@ -268,10 +285,6 @@ def _place(thing: StatementLine | Booked) -> tuple[int, str, str, str | None]:
     if isinstance(thing, Booked):
         return thing.started_ms, thing.provider, thing.served_model or thing.model, None
     return ms_of(thing.since), thing.provider, thing.model, thing.key
-
-
-def _tokens(line: StatementLine) -> int:
-    return sum(int(quantity) for meter, quantity in line.quantities.items() if meter.endswith("_tokens"))
 
 
 def _by_place(item: tuple[tuple[object, ...], _Sum]) -> tuple[str, ...]:

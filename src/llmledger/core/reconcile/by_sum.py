@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice, tokens
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
 from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words
@@ -96,7 +96,7 @@ class Aggregate:
         self._met = frozenset(met - self._unseen)
         for key, cell in sorted(self.table.cells.items()):
             for name, side in cell.billed.keys.items():
-                count = _tokens(side)
+                count = tokens(side.quantity)
                 self.coverage[name][0] += count
                 self.coverage[name][1] += 0 if name in self._unseen else count
             for name, side in take_away(cell, self._unseen).items():
@@ -285,7 +285,3 @@ class Aggregate:
                 **found,
             )
         )
-
-
-def _tokens(side: Side) -> int:
-    return sum(int(quantity) for meter, quantity in side.quantity.items() if meter.endswith("_tokens"))

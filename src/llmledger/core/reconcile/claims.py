@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import ZERO, Booked, money, quantities
+from llmledger.core.reconcile.booked import TOKENS, ZERO, Booked, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain
 from llmledger.core.reconcile.view import INPUTS, Claim, View
 from llmledger.core.usage import UNIT_BY_NAME
@@ -190,7 +190,7 @@ def _tool_fees(view: View) -> Iterator[Claim]:
     """A meter that is no token and that the ledger never saw here."""
     for meter in sorted({*view.billed.money, *view.billed.quantity}):
         unit = UNIT_BY_NAME.get(meter)
-        if unit is None or meter.endswith("_tokens") or view.ledger.quantity.get(meter):
+        if unit is None or meter in TOKENS or view.ledger.quantity.get(meter):
             continue
         told = {meter: Decimal(view.billed.quantity[meter])} if meter in view.billed.quantity else {}
         spent = {meter: view.billed.money[meter]} if meter in view.billed.money else view.priced(told)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import ZERO, UnitPrice
+from llmledger.core.reconcile.booked import TOKENS, ZERO, UnitPrice
 from llmledger.core.reconcile.cells import Canonical, ms_of
 from llmledger.core.statement import LineKind, StatementLine
 
@@ -86,7 +86,7 @@ class Digest:
             share.amount += sums[0]
             share.lines += int(sums[1])
             for meter, quantity in self._quantities[place].items():
-                share.tokens += quantity if meter.endswith("_tokens") else 0
+                share.tokens += quantity if meter in TOKENS else 0
                 price = self._price(place, meter)
                 share.is_priced = share.is_priced and price is not None
                 share.ours += quantity * (price or ZERO)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
-from llmledger.core.reconcile.booked import ZERO
+from llmledger.core.reconcile.booked import TOKENS, ZERO
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.reconcile.claims import MODES, exact_claims
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
@@ -135,7 +135,7 @@ def _of_quantity(view: View, gap: Mapping[str, Decimal], spent: Mapping[str, Dec
 
 
 def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None:
-    if not any(meter.endswith("_tokens") for meter in gap) and all(count > 0 for count in gap.values()):
+    if not any(meter in TOKENS for meter in gap) and all(count > 0 for count in gap.values()):
         return (Cause.TOOL_FEES,)
     has_input = any(gap.get(meter) for meter in INPUTS)
     if all(count > 0 for count in gap.values()):
