@@ -13,7 +13,8 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from itertools import combinations
 
-from tests.support.planted import PLANTS, TERMS, Case, Plant, Rows, a_case
+from tests.support.planted import TERMS, Case, Rows, a_case
+from tests.support.plants import PLANTS, Plant
 
 from llmledger.core.reconcile.causes import Cause, Grain
 from llmledger.core.reconcile.compare import Comparison, compare

@@ -1,6 +1,7 @@
 """Requests as reconciling sees them: corrections applied, invoices' own left out, several ledgers as one."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +29,20 @@ def rows_of(*paths: Path, ids: tuple[str, ...] = ()) -> tuple[list[Booked], dict
     """All rows of the day, and those found by id."""
     with ExitStack() as stack:
         source = LedgerRows([stack.enter_context(open_reader(path)).connection for path in paths])
-        return list(source.rows(*DAY, OPENAI)), source.find(ids)
+        rows = list(source.rows(*DAY, OPENAI))
+        assert totals(source.sums(*DAY, OPENAI)) == totals(rows)
+        return rows, source.find(ids)
+
+
+def totals(rows: Iterable[Booked]) -> dict[tuple[str, str], Decimal]:
+    """What some rows count in all, by the model that served and what is counted; zeros left out."""
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        told = {**row.usage, **{code: nanousd for code, (_, nanousd) in row.components.items()}}
+        told |= {"requests": row.requests, "cost": row.cost_nanousd or 0}
+        for name, count in told.items():
+            found[row.served_model or row.model, name] += count
+    return {place: count for place, count in found.items() if count}
 
 
 def adjusted(path: Path, now: Clock, *entries: Adjustment) -> None:
@@ -155,3 +169,40 @@ def test_several_ledgers_are_one_and_each_request_counts_once(tmp_path: Path, cl
 def test_nothing_is_asked_for_nothing(tmp_path: Path, clock: Clock) -> None:
     """No ids, no query."""
     assert rows_of(a_ledger(tmp_path / "l.db", [a_request(1)], clock))[1] == {}
+
+
+def test_sums_are_of_quarter_hours_and_models(tmp_path: Path, clock: Clock) -> None:
+    """Minutes 1 and 2 are one quarter, minute 20 is another; a model served under another name counts apart."""
+    served = replace(a_request(2), served_model="demo-maxi")
+    path = a_ledger(tmp_path / "l.db", [a_request(1), a_request(3), served, a_request(20)], clock)
+    with open_reader(path) as reader:
+        sums = list(LedgerRows([reader.connection]).sums(*DAY, OPENAI))
+
+    assert rows_of(path)
+    assert sorted((row.served_model or row.model, row.requests, row.cost_nanousd) for row in sums) == [
+        ("demo-maxi", 1, 65_000_000),
+        ("demo-mini-2026-08-01", 1, 65_000_000),
+        ("demo-mini-2026-08-01", 2, 130_000_000),
+    ]
+    assert {row.started_ms % 900_000 for row in sums} == {0}
+
+
+def test_a_correction_counts_where_its_request_does(tmp_path: Path, clock: Clock) -> None:
+    """Under the model that served it, as long as it does not move the request to another."""
+    served = replace(a_request(1), served_model="demo-maxi")
+    path = a_ledger(tmp_path / "l.db", [served], clock)
+    adjusted(path, clock, a_correction(served, Kind.REPRICE, "reprice:1", Measures(cost_nanousd=5), clock))
+    rows, _ = rows_of(path)
+
+    assert totals(rows)["demo-maxi", "cost"] == 65_000_005
+
+
+def test_rows_that_were_matched_are_passed_over(tmp_path: Path, clock: Clock) -> None:
+    """Only the others are read in full, still in order of time."""
+    path = a_ledger(tmp_path / "l.db", [a_request(number) for number in (3, 1, 2)], clock)
+    with open_reader(path) as reader:
+        source = LedgerRows([reader.connection])
+        first = next(iter(source.rows(*DAY, OPENAI)))
+        left = list(source.rows(*DAY, OPENAI, skip=lambda ledger, row: (ledger, row) == (0, first.row)))
+
+    assert [row.provider_request_id for row in left] == ["resp-2", "resp-3"]

@@ -21,6 +21,7 @@ _SELECT = f"""SELECT x.id, x.request_id, x.provider_request_id, x.started_ms, m.
 FROM requests x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
   JOIN traits t ON t.id = x.trait_id LEFT JOIN outcomes o ON o.id = x.outcome_id
 WHERE {BILLABLE}"""
+_SELECT_BY_ID = _SELECT.replace("FROM requests x", "FROM requests x INDEXED BY requests_provider_id")
 _IDS = f"SELECT x.id FROM requests x JOIN traits t ON t.id = x.trait_id WHERE {BILLABLE}"
 _CORRECTIONS = f"""SELECT x.request_id, x.requests, x.cost_nanousd, x.components, x.other_usage,
   x.effective_ms, m.provider, m.model, w.key, iif(r.model_id = x.model_id, o.served_model, NULL),
@@ -78,8 +79,9 @@ class LedgerRows:
         marks = ", ".join("?" * len(provider_request_ids))
         tails = [identity[-6:] for identity in provider_request_ids]
         for index, connection in enumerate(self._connections):
-            # The index holds the last six characters alone: they tell ids apart, and it stays small.
-            query = f"""{_SELECT} AND substr(x.provider_request_id, -6) IN ({marks})
+            # The index holds the last six characters alone: they tell ids apart, and it stays small. Named, since a planner
+            # that is asked for one id likes to read the whole table in order of its own ids.
+            query = f"""{_SELECT_BY_ID} AND substr(x.provider_request_id, -6) IN ({marks})
               AND x.provider_request_id IN ({marks}) AND x.provider_request_id IS NOT NULL ORDER BY x.id"""
             plain = [_booked(row, index) for row in connection.execute(query, (*tails, *provider_request_ids))]
             for booked in self._corrected_by_id(index, plain):

@@ -5,7 +5,8 @@ from decimal import Decimal
 from itertools import combinations
 
 import pytest
-from tests.support.planted import PLANTS, TERMS, Case, Plant, Rows, a_case
+from tests.support.planted import TERMS, Case, Rows, a_case
+from tests.support.plants import PLANTS, Plant
 
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison, compare

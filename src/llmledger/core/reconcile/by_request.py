@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from typing import TypeVar
 
 from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities, tokens
 from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
@@ -24,6 +25,7 @@ NEAR_MS = 2_000
 MARGIN_MS = 900_000
 DAY_MS = 86_400_000
 
+_Thing = TypeVar("_Thing")
 _Alike = tuple[str, tuple[tuple[str, Quantity], ...]]
 
 
@@ -101,18 +103,27 @@ class Requests:
         """Match what is left by likeness, class the rest, and give all findings. The range is the statement's period."""
         near = self._near_index()
         wide = since_ms - MARGIN_MS, until_ms + MARGIN_MS
-        for row in self.source.rows(*wide, frozenset(self.providers), self.marks.has):
-            twin = self._take_near(near, row)
-            if twin is not None:
-                self.marks.take(row)
-                self._pair(*twin, row)
-            elif since_ms <= row.started_ms < until_ms:
+        left = self._unmatched(near, self.source.rows(*wide, frozenset(self.providers), self.marks.has))
+        for chunk in _chunks(row for row in left if since_ms <= row.started_ms < until_ms):
+            twins = self.source.find([row.provider_request_id for row in chunk if row.cost and row.provider_request_id])
+            for row in chunk:
                 self.unbilled += row.requests
-                self._unbilled(row, late_after_ms)
+                if row.cost:
+                    self._unbilled(row, twins.get(row.provider_request_id or ""), late_after_ms)
         for bucket in near.values():
             for line, usd in bucket:
                 self._unseen(line, usd)
         return [self._finding(key, total) for key, total in sorted(self._sums.items(), key=_by_place)]
+
+    def _unmatched(self, near: dict[_Alike, list[Priced]], rows: Iterable[Booked]) -> Iterator[Booked]:
+        """Match rows by likeness as they go by, and yield those that are like no line that is left."""
+        for row in rows:
+            line = self._take_near(near, row)
+            if line is None:
+                yield row
+                continue
+            self.marks.take(row)
+            self._pair(*line, row)
 
     def _near_index(self) -> dict[_Alike, list[Priced]]:
         near: dict[_Alike, list[Priced]] = defaultdict(list)
@@ -216,12 +227,8 @@ class Requests:
         self.tells_money = self.tells_money or usd is not None
         self._add(causes, usd or ZERO, ZERO, (line,), words)
 
-    def _unbilled(self, row: Booked, late_after_ms: int) -> None:
-        if not row.cost:
-            return
+    def _unbilled(self, row: Booked, twin: Booked | None, late_after_ms: int) -> None:
         cost = row.cost if self.tells_money else ZERO
-        twins = self.source.find([row.provider_request_id]) if row.provider_request_id else {}
-        twin = twins.get(row.provider_request_id or "")
         cause, words = Cause.MISSING_IN_STATEMENT, "no line has this request's id, or its tokens at this time"
         if (
             twin is not None
@@ -291,7 +298,7 @@ def _by_place(item: tuple[tuple[object, ...], _Sum]) -> tuple[str, ...]:
     return tuple(str(part) for part in item[0])
 
 
-def _chunks(lines: Iterable[Priced]) -> Iterator[list[Priced]]:
-    stream = iter(lines)
+def _chunks(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
+    stream = iter(things)
     while chunk := list(islice(stream, CHUNK)):
         yield chunk

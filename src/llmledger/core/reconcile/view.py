@@ -54,6 +54,8 @@ class View:
     """Whether the statement names a key here that bills where the ledger has requests."""
     tells_money: bool = True
     """Whether money is compared here; else tokens alone."""
+    _asked: dict[tuple[str, object], Decimal | None] = field(default_factory=dict)
+    """Prices that were asked before, by meter and context, or by meter as the ledger priced it."""
 
     @property
     def by_meter(self) -> bool:
@@ -94,10 +96,19 @@ class View:
 
     def table_price(self, meter: str, context: Mapping[str, str] = NO_CONTEXT) -> Decimal | None:
         """USD per unit by our table, at the beginning of the period."""
-        return self.unit_price(self.provider, self.model, meter, self.block[0], context)
+        known = meter, tuple(context.items())
+        if known not in self._asked:
+            self._asked[known] = self.unit_price(self.provider, self.model, meter, self.block[0], context)
+        return self._asked[known]
 
     def price(self, meter: str) -> Decimal | None:
         """USD per unit as the ledger priced it; by our table where the ledger has none of the meter."""
+        known = meter, "ours"
+        if known not in self._asked:
+            self._asked[known] = self._price(meter)
+        return self._asked[known]
+
+    def _price(self, meter: str) -> Decimal | None:
         table = self.table_price(meter)
         quantity, spent = self.ledger.quantity.get(meter), self.ledger.money.get(meter)
         if not quantity or spent is None:
