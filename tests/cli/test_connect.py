@@ -209,12 +209,22 @@ def test_what_is_no_settings_file_is_left_alone(run_cli: RunCli, claude: Path, c
     assert claude.read_bytes() == content
 
 
-def test_a_place_that_cannot_be_written_leaves_no_record(run_cli: RunCli, home: Path) -> None:
-    """A file stands where the folder of the settings would have to be."""
-    (home / ".codex").write_text("")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder where not even root can make files")
+def test_a_place_that_cannot_be_written_leaves_the_records_as_they_were(run_cli: RunCli, home: Path) -> None:
+    """None for a tool that was never connected."""
+    result = run_cli("connect", "codex", "--yes", env={"CODEX_HOME": "/proc/nowhere"})
 
-    assert run_cli("connect", "codex", "--yes").exit_code == 3
+    assert result.exit_code == 3
+    assert "cannot be written" in result.stderr
     assert list((home / ".local" / "share" / "llmledger" / "connections").glob("*.json")) == []
+
+
+def test_a_proxy_with_a_key_is_told(run_cli: RunCli, claude: Path) -> None:
+    """Tools do not know the key; it is not shown."""
+    result = run_cli("connect", "claude-code", "--yes", env={"LLMLEDGER_PROXY_KEY": "canary", "COLUMNS": "200"})
+
+    assert "LLMLEDGER_PROXY_KEY is set: the proxy refuses tools" in result.stderr
+    assert "canary" not in result.stdout + result.stderr
 
 
 def test_a_record_that_cannot_be_read_is_told(run_cli: RunCli, home: Path, claude: Path) -> None:
@@ -244,7 +254,7 @@ def test_settings_that_are_gone_need_no_way_back(run_cli: RunCli, claude: Path) 
 
     result = run_cli("connect", "claude-code", "--undo", "--yes")
     assert (result.exit_code, claude.exists()) == (0, False)
-    assert "not there any more" in result.stderr
+    assert "not there any more" in " ".join(result.stderr.split())
 
 
 def test_doctor_finds_a_tool_that_nobody_answers(run_cli: RunCli, claude: Path, upstream: Upstream) -> None:

@@ -47,6 +47,7 @@ def test_a_port_that_is_taken_is_told_with_a_hint(run_cli: RunCli, upstream: Ups
 def test_it_says_what_to_set_and_tells_each_request(home: Path, upstream: Upstream, ledger_path: Path) -> None:
     """On stderr, one line a request; SIGTERM ends it with exit 0 and every row written."""
     upstream.replies(streamed)
+    (home / ".claude").mkdir()
     with program(home, upstream, "-v") as proxy:
         for _ in range(3):
             httpx.post(proxy.url + "/anthropic/v1/messages", json={"model": "claude-sonnet-4-5", "stream": True})
@@ -55,7 +56,11 @@ def test_it_says_what_to_set_and_tells_each_request(home: Path, upstream: Upstre
 
     assert f"ANTHROPIC_BASE_URL={proxy.url}/anthropic" in text
     assert text.count("anthropic/claude-sonnet-4-5 completed · 25 in (0 cached) · 15 out") == 3
-    assert query(ledger_path, "SELECT count(*) FROM requests") == [(3,)]
+    assert "Here and not connected: claude-code. Connect one: llmledger connect TOOL" in text
+    # The end of each line finds the request: `log show` takes it.
+    told = {line.rstrip().rpartition(" · ")[2] for line in proxy.lines if "completed" in line}
+    assert told == {shown[-8:] for (shown,) in query(ledger_path, "SELECT request_id FROM requests_v1")}
+    assert len(told) == 3
 
 
 def test_the_log_can_be_json_and_holds_no_secrets(home: Path, upstream: Upstream, ledger_path: Path) -> None:

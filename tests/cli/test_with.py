@@ -271,7 +271,8 @@ def test_a_tool_that_goes_to_a_gateway_stays_there(home: Path, capsys: pytest.Ca
     assert list(means(home, "claude").command) == ["claude"]
     assert "elsewhere: what goes there is not metered" in capsys.readouterr().err
     assert list(means(home, "codex").command) == ["codex"]
-    assert "'mine' of its own settings, not OpenAI: what goes there is not metered" in capsys.readouterr().err
+    assert "'mine' of its own settings, not OpenAI: it runs without being metered" in capsys.readouterr().err
+    assert means(home, "gemini").variables == {}  # it would stop at the variable alone
     assert list(means(home, "codex", OPENAI_BASE_URL="https://gateway.example").command) == ["codex"]
 
 

@@ -7,6 +7,9 @@ from llmledger.core.money import money_text, usd_text
 from llmledger.core.request import Finished, id_text
 from llmledger.core.words import CostSource, UsageQuality
 
+ACCESS_KEY_VARIABLE = "LLMLEDGER_PROXY_KEY"
+"""What the proxy asks of its clients, when it is set."""
+
 BASE_URLS = (
     ("OPENAI_BASE_URL", "/openai/v1"),
     ("ANTHROPIC_BASE_URL", "/anthropic"),

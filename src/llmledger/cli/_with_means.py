@@ -33,8 +33,9 @@ def means_for(world: Surroundings, program: Sequence[str], proxy: Proxy) -> Mean
     try:
         reading = read_tool(found, proxy)
     except LedgerError as problem:
-        warn(f"{problem.message}: what goes there is not metered.")
-        return Means(program, told)
+        # Half of what it needs could break it.
+        warn(f"{problem.message}: it runs without being metered.")
+        return Means(program, {})
     if reading is None:
         return Means(program, {**told, **_own(world, found, proxy)})
     providers = {one.provider for one in reading.wanted}

@@ -102,6 +102,9 @@ def _list(world: Surroundings, proxy: "Proxy", *, json: bool) -> None:
         out(table(columns, cells))
     else:
         out("None of the tools that can be connected was found here.")
+    for row in here:
+        if row.reason:
+            note(wrapped(row.reason))
     note(wrapped(f"Known too: {', '.join(row.tool for row in rows if not row.is_found)}."))
     note(wrapped(f"Connect one to {proxy.url}: llmledger connect TOOL"))
 
@@ -115,21 +118,26 @@ def _tell(done: "Done", *, undo: bool) -> None:
     elif done.change is not None:
         note(f"{done.tool.client.title}: nothing to change")
     for line in done.notes:
-        note(f"{done.tool.client.title}: {line}" if not line.startswith(" ") else line)
+        is_clear = line.startswith((" ", done.tool.client.title))
+        note(line if line.startswith(" ") else wrapped(line if is_clear else f"{done.tool.client.title}: {line}"))
     if done.kept_at is not None:
-        note(f"{done.tool.client.title} is connected. Take it back: llmledger connect {done.tool.name} --undo --yes")
+        undoing = f"llmledger connect {done.tool.name} --undo --yes"
+        note(wrapped(f"{done.tool.client.title} is connected. Take it back: {undoing}"))
     elif undo and done.state == State.OPEN:
         note(f"{done.tool.client.title} is as it was.")
 
 
 def _close(done: "list[Done]", problems: list[LedgerError], proxy: "Proxy", *, undo: bool, is_meant: bool) -> None:
+    from llmledger.cli._proxy_text import ACCESS_KEY_VARIABLE
     from llmledger.cli._start import listens
     from llmledger.operations.connect import State
 
     if any(one.state == "would change" for one in done):
         confirm_dry_run(is_meant, "write it")
     elif not undo and any(one.state == State.CONNECTED for one in done) and not listens(proxy.url):
-        note(f"Nobody listens at {proxy.url} yet: llmledger proxy; to have it always: llmledger proxy install")
+        note(wrapped(f"Nobody listens at {proxy.url} yet: llmledger proxy; to have it always: llmledger proxy install"))
+    if not undo and surroundings().environ.get(ACCESS_KEY_VARIABLE):
+        note(wrapped(f"{ACCESS_KEY_VARIABLE} is set: the proxy refuses tools that do not send it in x-llmledger-key."))
     if problems:
         raise AnswerIsNo(f"{len(problems)} of {len(done) + len(problems)} could not be changed")
     if any(one.state == State.UNREACHABLE for one in done):

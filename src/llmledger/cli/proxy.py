@@ -11,7 +11,6 @@ from llmledger.cli._render import note
 from llmledger.errors import UsageError
 
 SUMMARY = "Meter the programs you already use: they change a base URL and nothing else."
-ACCESS_KEY_VARIABLE = "LLMLEDGER_PROXY_KEY"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("install")(_proxy_service.install)
@@ -45,7 +44,7 @@ def command(
         return
     from llmledger.cli._connect_tools import unconnected
     from llmledger.cli._proxy_serve import Service, serve_alone, serve_with_workers
-    from llmledger.cli._proxy_text import finished_json, finished_line, what_to_set
+    from llmledger.cli._proxy_text import ACCESS_KEY_VARIABLE, finished_json, finished_line, what_to_set
     from llmledger.proxy.safety import LOOPBACK
     from llmledger.proxy.serve import Place, bind
 
