@@ -1,9 +1,12 @@
 """A request as it is on the wire: what opens its row, and the meter that reads its answer."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 
-from llmledger.core.request import Attribution
+from llmledger.core.money import nanousd_from_usd
+from llmledger.core.request import Attribution, Begun
 from llmledger.core.words import Billing
 from llmledger.dialects import decoded, load
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
@@ -17,6 +20,28 @@ CHARACTERS_PER_TOKEN = 4
 
 ECHO_BOUND = 1024 * 1024
 """Bytes of a request in which echoes of it are looked for."""
+
+FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+"""Lists, polls and clean-up: nothing is generated, so nothing is billed and no row is made."""
+
+FREE_PATHS = re.compile(
+    r"(count_tokens|count-tokens|input_tokens|tokenize|detokenize|apply-template|/api/(show|pull|push|copy|create|blobs/.*)"
+    r"|/files|/uploads(/.*)?|[/:]cancel|:countTokens|:fetchPredictOperation|/models)$"
+)
+"""Endpoints that count or administrate and are charged by nobody."""
+
+POLLED = ("/cancel", ":cancel", ":fetchPredictOperation")
+"""Ends of paths that answer with a response made before, although they are not fetched by GET."""
+
+
+def is_free(method: str, path: str) -> bool:
+    """Whether nobody bills a request, so that it makes no row."""
+    return method in FREE_METHODS or FREE_PATHS.search(path) is not None
+
+
+def is_poll(method: str, path: str) -> bool:
+    """Whether a request that is free may be answered with the end of an earlier response."""
+    return method == "GET" or path.endswith(POLLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +100,21 @@ def with_prefixes(opening: Opening, named: Mapping[str, str]) -> Opening:
     attribution = opening.attribution
     missing = {name: value for name, value in named.items() if getattr(attribution, name) is None}
     return replace(opening, attribution=replace(attribution, **missing)) if missing else opening  # type: ignore[arg-type]
+
+
+def over_limit(begun: Begun, headers: Mapping[str, str]) -> str | None:
+    """Why a request may not be sent under the limit that its own header sets."""
+    told = headers.get(header.MAX_COST)
+    if told is None:
+        return None
+    try:
+        limit = nanousd_from_usd(Decimal(told.strip().removeprefix("$").removesuffix("USD")))
+    except (InvalidOperation, ValueError, OverflowError):
+        return f"{header.MAX_COST} is no amount in USD"
+    most = begun.estimate.high_nanousd
+    if most is None:
+        return "nobody can promise a limit: the model has no price here, or the request no limit of its output"
+    return None if most <= limit else "this request could cost more than its limit; it was not sent"
 
 
 def without_echo(reading: Reading, body: bytes) -> tuple[Reading, tuple[str, ...]]:

@@ -1,6 +1,5 @@
 """The proxy as a plain ASGI application: who may pass, where it goes, whether it makes a row."""
 
-import re
 from collections.abc import Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
@@ -8,6 +7,7 @@ from urllib.parse import unquote
 from llmledger.dialects import load
 from llmledger.errors import UpstreamError, UpstreamUnreachable
 from llmledger.operations import request_headers as header
+from llmledger.operations.wire import is_free
 from llmledger.proxy.embedded import Embedded
 from llmledger.proxy.exchange import Asked, Metered, World
 from llmledger.proxy.incoming import ClientGone, Incoming, Receive, Send
@@ -15,15 +15,6 @@ from llmledger.proxy.passing import pass_on
 from llmledger.proxy.replies import reply, reply_json
 from llmledger.proxy.routing import Route, Routes, is_safe, split
 from llmledger.proxy.safety import Guard
-
-FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-"""Lists, polls and clean-up: nothing is generated, so nothing is billed and no row is made."""
-
-FREE_PATHS = re.compile(
-    r"(count_tokens|count-tokens|input_tokens|tokenize|detokenize|apply-template|/api/(show|pull|push|copy|create|blobs/.*)"
-    r"|/files|/uploads(/.*)?|[/:]cancel|:countTokens|:fetchPredictOperation|/models)$"
-)
-"""Endpoints that count or administrate and are charged by nobody."""
 
 
 class ProxyApp:
@@ -88,7 +79,7 @@ class ProxyApp:
             headers=headers,
             prefixes={name: unquote(value) for name, value in apart.words.items()},
         )
-        if asked.method in FREE_METHODS or FREE_PATHS.search(route.endpoint):
+        if is_free(asked.method, route.endpoint):
             await pass_on(self._world, asked, incoming, send)
         else:
             await Metered(self._world, asked, incoming, send).run()

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from llmledger.core.money import nanousd_from_usd
 from llmledger.core.request import Begun, Finished, SoFar, id_text
 from llmledger.core.words import Status
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
@@ -15,7 +13,7 @@ from llmledger.operations import request_headers as header
 from llmledger.operations.complete import Poll
 from llmledger.operations.record import Ending, Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
-from llmledger.operations.wire import Keeper, open_meter, open_request, with_prefixes, without_echo
+from llmledger.operations.wire import Keeper, open_meter, open_request, over_limit, with_prefixes, without_echo
 from llmledger.proxy.credentials import SWITCHED, Credentials
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.records import Records
@@ -96,7 +94,7 @@ class Metered:
         except ClientGone:
             return
         begun = world.recorder.draft(self._opening(body), started_at=world.recorder.now())
-        if (refusal := _over_budget(begun, self._asked.headers)) is not None:
+        if (refusal := over_limit(begun, self._asked.headers)) is not None:
             await reply(self._send, 402, refusal)
             return
         try:
@@ -254,6 +252,9 @@ class Metered:
             reading = replace(reading, flags=(*reading.flags, SWITCHED))
         if status is Status.COMPLETED and reading.error_type is not None:
             status = Status.FAILED
+        if error_type == "client_gone" and reading.is_complete:
+            # Everything was there; only the end of the connection was not waited for.
+            status, error_type = Status.COMPLETED, None
         ending = Ending(
             status=status,
             reading=reading,
@@ -271,18 +272,3 @@ class Metered:
 
     def _elapsed_ms(self) -> int:
         return max(0, round((self._world.monotonic() - self._start) * 1000))
-
-
-def _over_budget(begun: Begun, headers: Mapping[str, str]) -> str | None:
-    """Why a request may not be sent under the limit that its own header sets."""
-    told = headers.get(header.MAX_COST)
-    if told is None:
-        return None
-    try:
-        limit = nanousd_from_usd(Decimal(told.strip().removeprefix("$").removesuffix("USD")))
-    except (InvalidOperation, ValueError, OverflowError):
-        return f"{header.MAX_COST} is no amount in USD"
-    most = begun.estimate.high_nanousd
-    if most is None:
-        return "nobody can promise a limit: the model has no price here, or the request no limit of its output"
-    return None if most <= limit else "this request could cost more than its limit; it was not sent"

@@ -4,14 +4,11 @@ from llmledger.dialects._contract import Meter, RequestFacts
 from llmledger.errors import UpstreamError
 from llmledger.operations import request_headers as header
 from llmledger.operations.complete import Poll
-from llmledger.operations.wire import open_meter
+from llmledger.operations.wire import is_poll, open_meter
 from llmledger.proxy.exchange import Asked, World
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.replies import reply
 from llmledger.upstream.aio import Exchange
-
-POLLED = ("/cancel", ":cancel", ":fetchPredictOperation")
-"""Ends of paths that answer with a response made before, although they are not fetched by GET."""
 
 
 async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) -> None:
@@ -52,8 +49,7 @@ async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) ->
 
 def _poll_meter(asked: Asked, answer: Exchange) -> Meter | None:
     """A meter for an answer that may tell how an earlier response ended."""
-    is_poll = asked.method == "GET" or asked.route.endpoint.endswith(POLLED)
-    if not is_poll or answer.status != 200:
+    if not is_poll(asked.method, asked.route.endpoint) or answer.status != 200:
         return None
     encoding = next(
         (value.decode("latin-1") for name, value in answer.headers if name.lower() == b"content-encoding"), None
