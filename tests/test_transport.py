@@ -207,3 +207,66 @@ def test_without_settings_rows_go_to_the_users_own_ledger(ledger_path: Path, ups
     asyncio.run(run())
     with closing(sqlite3.connect(ledger_path)) as connection:
         assert connection.execute("SELECT count(*) FROM requests").fetchone() == (2,)
+
+
+@libraries
+def test_polls_complete_and_token_counts_make_no_row_as_through_the_proxy(
+    library: str, metering: Metering, upstream: Upstream
+) -> None:
+    """A background response: n polls, one charge. Counting tokens is asked of nobody's money."""
+    usage = {"input_tokens": 3000, "output_tokens": 700, "total_tokens": 3700}
+    end = {"id": "resp_bg1", "object": "response", "status": "completed", "model": "gpt-5", "usage": usage}
+    queued = end | {"status": "queued", "usage": None}
+    upstream.answers(json_answer({"input_tokens": 3}), json_answer(queued), json_answer(queued), json_answer(end))
+    with client(library, metering) as http:
+        http.post(upstream.url + "/v1/messages/count_tokens", json=CHAT)
+        http.post(upstream.url + "/v1/responses", json={"model": "gpt-5", "input": "x", "background": True})
+        polls = [http.get(upstream.url + "/v1/responses/resp_bg1").json()["status"] for _ in range(4)]
+
+    assert polls == ["queued", "completed", "completed", "completed"]
+    (row,) = rows(metering)
+    # 3,000 in at $1.25 and 700 out at $10 per 1M: 3,750 + 7,000 millionths.
+    assert (row["status"], row["cost_usd"], row["adjustments"]) == ("completed", "0.01075", 2)
+
+
+@libraries
+def test_a_request_beyond_its_own_limit_is_not_sent(library: str, metering: Metering, upstream: Upstream) -> None:
+    """402 in place of the provider's answer, no row."""
+    upstream.answers(json_answer({}))
+    body = CHAT | {"max_tokens": 1_000_000}
+    with client(library, metering) as http:
+        answer = http.post(upstream.url + "/v1/chat/completions", json=body, headers={"x-llmledger-max-cost": "0.01"})
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (402, "llmledger")
+    assert (upstream.received, rows(metering)) == ([], [])
+
+
+def test_what_cannot_be_written_is_told_and_the_answer_is_whole(tmp_path: Path, upstream: Upstream) -> None:
+    """The ledger is gone when the answer has come: the program gets it all the same."""
+    troubles: list[str] = []
+    ledger = open_ledger(tmp_path / "ledger.db", now=lambda: datetime.now(UTC))
+    metering = Metering(ledger=ledger, book=load([packaged_folder()]), on_trouble=troubles.append, provider="openai")
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    upstream.answers(json_answer({"id": "resp_1", "status": "completed", "usage": usage}))
+    httpx = import_module("httpx")
+    with httpx.Client(transport=LedgerTransport(httpx.HTTPTransport(), metering=metering)) as http:
+        with http.stream("POST", upstream.url + "/v1/responses", json={"model": "gpt-5"}) as answer:
+            ledger.close()
+            assert answer.read().endswith(b"}")
+        assert http.get(upstream.url + "/v1/responses/resp_1").json()["usage"] == usage
+
+    assert [trouble.partition(":")[0] for trouble in troubles] == [
+        "a row could not be written",
+        "the end of resp_1 could not be recorded",
+    ]
+
+
+def test_headers_for_a_gateway_reach_it(metering: Metering, upstream: Upstream) -> None:
+    """A program may well talk to one; only ours end here."""
+    upstream.answers(json_answer({}))
+    with client("httpx", metering) as http:
+        http.post(upstream.url + "/v1/embeddings", json={}, headers={"helicone-auth": "x", "x-llmledger-user": "ann"})
+
+    (got,) = upstream.received
+    assert (got.headers["helicone-auth"], "x-llmledger-user" in got.headers) == ("x", False)
+    assert rows(metering)[0]["user"] == "ann"

@@ -1,158 +1,82 @@
-"""The official SDKs, unmodified but for their base URL: they work through the proxy, and each call leaves its row."""
+"""The official SDKs, unmodified but for their base URL: they hear what they hear directly, and each call leaves its row."""
 
-import asyncio
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.proxy import RunningProxy
-from tests.support.upstream import Answer, Received, Upstream, stream_answer
+from tests.support.proxy import RunningProxy, running_proxy
+from tests.support.sdks import SDKS, Around, Asked, Sdk, replayed
+from tests.support.upstream import Upstream
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "dialects"
-QUESTION = [{"role": "user", "content": "What does it cost?"}]
+from llmledger.pricebook import load, packaged_folder
+from llmledger.transport import AsyncLedgerTransport, LedgerTransport, Metering
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecationWarning"
+)
+sdks = pytest.mark.parametrize("name", SDKS)
+clients = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
-def replayed(request: Received) -> Answer:
-    """A faithful capture for what was asked: its format by the path, streamed or not."""
-    is_stream = b'"stream":true' in request.body.replace(b" ", b"") or ":streamGenerateContent" in request.path
-    folder, plain, streamed = next(
-        (folder, plain, streamed)
-        for end, folder, plain, streamed in (
-            ("/chat/completions", "openai_chat", "plain.json", "streamed.sse"),
-            ("/responses", "openai_responses", "plain.json", "streamed.sse"),
-            ("/embeddings", "openai_embeddings", "plain.json", "plain.json"),
-            ("/messages", "anthropic_messages", "plain.json", "streamed.sse"),
-            (":generateContent", "gemini", "plain.json", "streamed.sse"),
-            (":streamGenerateContent?alt=sse", "gemini", "plain.json", "streamed.sse"),
-            ("/api/chat", "ollama", "plain.json", "streamed.ndjson"),
-        )
-        if request.path.endswith(end)
-    )
-    data = (FIXTURES / folder / (streamed if is_stream else plain)).read_bytes()
-    kind = "text/event-stream" if is_stream else "application/json"
-    return stream_answer([data[at : at + 500] for at in range(0, len(data), 500)], content_type=kind)
+DIFFERS = {"row", "request_id", "started_at", "source", "latency_ms", "first_token_ms"}
+"""What two records of the same call may not have in common: ids, times, and who recorded it."""
 
 
 @pytest.fixture
-def replaying(proxy: RunningProxy, upstream: Upstream) -> RunningProxy:
+def replaying(tmp_path: Path, upstream: Upstream) -> Iterator[RunningProxy]:
     """The proxy before a provider of every format."""
     upstream.replies(replayed)
-    return proxy
+    with running_proxy(tmp_path, upstream, address_of=lambda _: upstream.url) as proxy:
+        yield proxy
 
 
-def openai_calls(url: str, ends: ExitStack) -> list[Callable[[], str]]:
-    """Chat and responses, whole and streamed."""
-    openai = pytest.importorskip("openai")
-    client = openai.OpenAI(base_url=f"{url}/openai/v1", api_key="sk-test-key-0123456789")
-    ends.callback(client.close)
-
-    def chat() -> str:
-        return str(client.chat.completions.create(model="gpt-5-mini", messages=QUESTION).choices[0].message.content)
-
-    def chat_stream() -> str:
-        chunks = client.chat.completions.create(model="gpt-5-mini", messages=QUESTION, stream=True)
-        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-
-    def response() -> str:
-        return str(client.responses.create(model="gpt-5", input="What does it cost?").output_text)
-
-    def response_stream() -> str:
-        events = client.responses.create(model="gpt-5", input="What does it cost?", stream=True)
-        return "".join(event.delta for event in events if event.type == "response.output_text.delta")
-
-    return [chat, chat_stream, response, response_stream]
+def ask(sdk: Sdk, url: str, *, is_async: bool, around: Around = lambda inner: inner) -> Asked:
+    """All calls of an SDK, by one of its clients."""
+    return sdk.ask_later(url, around=around) if is_async else sdk.ask(url, around=around)
 
 
-def anthropic_calls(url: str, ends: ExitStack) -> list[Callable[[], str]]:
-    """Messages, whole and streamed."""
-    anthropic = pytest.importorskip("anthropic")
-    client = anthropic.Anthropic(base_url=f"{url}/anthropic", api_key="sk-ant-test-0123456789")
-    ends.callback(client.close)
-    asked: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 50, "messages": QUESTION}
-
-    def message() -> str:
-        return str(client.messages.create(**asked).content[0].text)
-
-    def message_stream() -> str:
-        with client.messages.stream(**asked) as stream:
-            return "".join(stream.text_stream)
-
-    return [message, message_stream]
+def facts(row: dict[str, Any]) -> dict[str, Any]:
+    """What every record of a call says."""
+    return {name: value for name, value in row.items() if name not in DIFFERS}
 
 
-def gemini_calls(url: str, ends: ExitStack) -> list[Callable[[], str]]:
-    """Content, whole and streamed."""
-    genai = pytest.importorskip("google.genai")
-    client = genai.Client(api_key="AIzaTest0123456789", http_options={"base_url": f"{url}/gemini"})
-    ends.callback(client.close)
-    asked: dict[str, Any] = {"model": "gemini-3-pro", "contents": "What does it cost?"}
-
-    def content() -> str:
-        return str(client.models.generate_content(**asked).text)
-
-    def content_stream() -> str:
-        return "".join(chunk.text or "" for chunk in client.models.generate_content_stream(**asked))
-
-    return [content, content_stream]
-
-
-def ollama_calls(url: str, ends: ExitStack) -> list[Callable[[], str]]:
-    """Chat, whole and streamed."""
-    ollama = pytest.importorskip("ollama")
-    client = ollama.Client(host=f"{url}/ollama")
-    ends.callback(client._client.close)
-
-    def chat() -> str:
-        return str(client.chat(model="qwen3:8b", messages=QUESTION).message.content)
-
-    def chat_stream() -> str:
-        return "".join(
-            part.message.content or "" for part in client.chat(model="qwen3:8b", messages=QUESTION, stream=True)
-        )
-
-    return [chat, chat_stream]
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecationWarning")
-@pytest.mark.parametrize("calls", [openai_calls, anthropic_calls, gemini_calls, ollama_calls])
-def test_an_sdk_works_through_the_proxy(
-    replaying: RunningProxy, calls: Callable[[str, ExitStack], list[Callable[[], str]]]
+@sdks
+@clients
+def test_an_sdk_hears_every_byte_as_directly_and_leaves_the_same_rows_either_way(
+    replaying: RunningProxy, upstream: Upstream, name: str, is_async: bool
 ) -> None:
-    """Same text, streamed or not; a row each, exact; streamed and unstreamed usage agree."""
-    with ExitStack() as ends:
-        asked = calls(replaying.url, ends)
-        assert [call() for call in asked] == ["Four cents."] * len(asked)
-    rows = replaying.rows(len(asked))
-    assert len(rows) == len(asked)
-    assert {row["usage_quality"] for row in rows} == {"exact"}
+    """Directly, through the proxy, and through our transport: whole and streamed, each exact, each once."""
+    sdk = SDKS[name]
+    metering = Metering(ledger=replaying.ledger, book=load([packaged_folder()]), provider=sdk.provider)
+    transport = AsyncLedgerTransport if is_async else LedgerTransport
+
+    texts, heard = ask(sdk, upstream.url, is_async=is_async)
+    count = len(texts)
+    sent = [(request.path, request.body) for request in upstream.received]
+    assert texts == ["Four cents."] * count
+    assert len(heard) == count
+
+    assert ask(sdk, f"{replaying.url}/{sdk.provider}", is_async=is_async) == (texts, heard)
+    by_proxy = replaying.rows(count)
+    metered = ask(sdk, upstream.url, is_async=is_async, around=lambda inner: transport(inner, metering=metering))
+    assert metered == (texts, heard)
+    by_transport = replaying.rows(2 * count)[count:]
+
+    assert [row["source"] for row in by_proxy + by_transport] == ["proxy"] * count + ["api"] * count
+    assert {row["usage_quality"] for row in by_proxy} == {"exact"}
+    assert sorted(map(str, map(facts, by_proxy))) == sorted(map(str, map(facts, by_transport)))
+    assert [path for path, _ in sent] * 3 == [request.path for request in upstream.received]
+    unchanged = [pair for pair in sent if not (pair[0].endswith("/chat/completions") and b'"stream":true' in pair[1])]
+    again = [(request.path, request.body) for request in upstream.received]
+    assert all(again.count(pair) == 3 * sent.count(pair) for pair in unchanged)
+
+
+@sdks
+def test_streamed_and_whole_calls_of_an_sdk_count_the_same(replaying: RunningProxy, name: str) -> None:
+    """Each call twice, once of each kind: pairs of equal usage."""
+    sdk = SDKS[name]
+    texts, _ = sdk.ask(f"{replaying.url}/{sdk.provider}")
+    rows = replaying.rows(len(texts))
+
     totals = [(row["endpoint"].partition(":")[0], row["input_tokens"], row["output_tokens"]) for row in rows]
-    assert len(set(totals)) == len(asked) // 2
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_asynchronous_sdks_work_too(replaying: RunningProxy) -> None:
-    """The asynchronous clients of OpenAI and Anthropic, streaming at the same time."""
-    openai, anthropic = pytest.importorskip("openai"), pytest.importorskip("anthropic")
-
-    async def chat() -> str:
-        async with openai.AsyncOpenAI(
-            base_url=f"{replaying.url}/openai/v1", api_key="sk-test-key-0123456789"
-        ) as client:
-            stream = await client.chat.completions.create(model="gpt-5-mini", messages=QUESTION, stream=True)
-            return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
-
-    async def message() -> str:
-        async with anthropic.AsyncAnthropic(
-            base_url=f"{replaying.url}/anthropic", api_key="sk-ant-test-0123456789"
-        ) as client:
-            asked: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 50, "messages": QUESTION}
-            async with client.messages.stream(**asked) as stream:
-                return "".join([text async for text in stream.text_stream])
-
-    async def both() -> list[str]:
-        return list(await asyncio.gather(*(job() for job in (chat, message) for _ in range(5))))
-
-    assert asyncio.run(both()) == ["Four cents."] * 10
-    assert len(replaying.rows(10)) == 10
+    assert len(set(totals)) == len(texts) // 2
