@@ -5,6 +5,7 @@ Only this file uses aiohttp as a client. Texts of its exceptions are never passe
 
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _CONNECT_S = 30.0
 _READ_BUFFER = 256 * 1024
 _HEADER_BOUND = 64 * 1024
+_PIECEWISE = 512 * 1024
+"""Bodies from this size on are written piece by piece, so that other requests have their turn in between."""
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ class AioUpstream:
                 method,
                 URL(url, encoded=True),
                 headers=CIMultiDict(headers),
-                data=body,
+                data=BytesIO(body) if isinstance(body, bytes) and len(body) >= _PIECEWISE else body,
                 allow_redirects=False,
                 proxy=self._proxies(url),
             )
