@@ -19,6 +19,7 @@ LedgerError
 │   ├── LedgerReadOnly
 │   ├── LedgerBusy
 │   └── LedgerUnavailable     neither ledger nor spool can take a record
+├── LogReaderDied         6   the process that reads logs for an import ended early
 └── AnswerIsNo            1   it ran, and the answer is no (mismatch, budget exceeded, check failed)
 
 Each carries one line that names the item, and a hint that says what to do; the command line prints both, in one place.
@@ -125,6 +126,12 @@ class LedgerReadOnly(StorageError):
 
 class LedgerBusy(StorageError):
     """Another process kept the ledger locked for longer than we wait."""
+
+
+class LogReaderDied(LedgerError):
+    """The process that reads logs for an import ended before it had read them all."""
+
+    exit_code = ExitCode.LEDGER
 
 
 class LedgerUnavailable(StorageError):

@@ -42,12 +42,24 @@ def test_synthetic_messages_errors_and_zeros_are_no_requests() -> None:
     assert {"snapshots0001", "placeholder01"} == requests("snapshots.jsonl").keys()
 
 
-def test_no_row_is_called_exact() -> None:
-    """claude-code#22671: the log's numbers can be placeholders; those whose end was never written are `partial`."""
+def test_final_counts_are_exact_and_placeholders_are_partial() -> None:
+    """claude-code#22671, #27361: what was written before the stop reason holds counts from the stream's start."""
     found = requests("snapshots.jsonl")
 
-    assert found["snapshots0001"]["quality"] == "estimated"
+    assert found["snapshots0001"]["quality"] == "exact"
     assert found["placeholder01"]["quality"] == "partial"
+
+
+def test_a_cache_write_of_unknown_life_is_estimated() -> None:
+    """Its price depends on how long it lives, and only the sum is told: the short life is our guess."""
+    qualities = {key: one["quality"] for key, one in requests("cache_writes.jsonl").items()}
+
+    assert {"exact", "estimated"} == set(qualities.values())
+    assert all(
+        "cache_write_split_unknown" in requests("cache_writes.jsonl")[key]["flags"]
+        for key, quality in qualities.items()
+        if quality == "estimated"
+    )
 
 
 def test_absent_and_null_request_ids_neither_double_nor_drop() -> None:

@@ -197,11 +197,27 @@ def test_an_object_may_arrive_as_text(value: object, expected: object) -> None:
     assert expected == _json.mapping(value)
 
 
-def test_json_is_read_without_orjson_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain install has the standard library alone."""
-    monkeypatch.setitem(sys.modules, "orjson", None)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":[1,2.5,null,true,"\\u00e9"],"b":{"a":1,"a":2}}',
+        b'{"half an emoji":"\\ud83d"}',
+        b'{"beyond 64 bits":123456789012345678901234567890}',
+        b'\xef\xbb\xbf{"after a mark":1}',
+    ],
+    ids=["plain", "lone surrogate", "large number", "byte order mark"],
+)
+def test_the_quick_parser_reads_what_the_other_reads(text: bytes) -> None:
+    """JavaScript writes lone surrogates where it cuts a text."""
+    assert _json.quick_loads()(text) == _json.loads(text)
 
-    assert _json._loader()(b'{"a":1}') == {"a": 1}
+
+@pytest.mark.parametrize("text", [b"{", b'{"a":1}}', b"\xff", b"[" * 100_000], ids=["half", "more", "bytes", "deep"])
+def test_what_is_no_json_is_refused_by_both_parsers(text: bytes) -> None:
+    """As a ValueError, which makes it a problem of its line alone."""
+    for parse in (_json.loads, _json.quick_loads()):
+        with pytest.raises(ValueError, match=r"."):
+            parse(text)
 
 
 def test_rows_are_found_by_name_and_narrow_ones_reported() -> None:

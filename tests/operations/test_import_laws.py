@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.claude_logs import import_files, line, rows, totals
+from tests.support.claude_logs import MUCH, import_files, line, rows, totals
 
 _CONTENT = """
 SELECT provider, model, project, session, started_at,
@@ -80,7 +80,8 @@ import os, signal, sys, threading
 from pathlib import Path
 from llmledger.core.request import Attribution
 from tests.support.claude_logs import import_files
-ledger, logs, bytes_of_log, records = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+ledger, logs = Path(sys.argv[1]), Path(sys.argv[2])
+bytes_of_log, records, much = [int(word) for word in sys.argv[3:]]
 wal, told = Path(f"{ledger}-wal"), 0
 
 def watch():
@@ -97,7 +98,7 @@ def attribute(folder, app):
 
 if bytes_of_log:
     threading.Thread(target=watch, daemon=True).start()
-import_files(ledger, sorted(logs.glob("*.jsonl")), attribute=attribute)
+import_files(ledger, sorted(logs.glob("*.jsonl")), attribute=attribute, much=much)
 """
 
 
@@ -114,21 +115,27 @@ def _tree(folder: Path) -> tuple[int, int, int, int]:
     return totals(folder.parent / "whole.db")
 
 
-def _import_process(ledger: Path, logs: Path, *, wal_bytes: int = 0, folders: int = 0) -> subprocess.Popen[bytes]:
+def _import_process(
+    ledger: Path, logs: Path, *, wal_bytes: int = 0, folders: int = 0, much: int = MUCH
+) -> subprocess.Popen[bytes]:
     """A process that kills itself when the ledger's log has so many bytes, or after so many tens of folders."""
     root = str(Path(__file__).parents[2])
-    command = [sys.executable, "-c", _SCRIPT, str(ledger), str(logs), str(wal_bytes), str(folders)]
+    command = [sys.executable, "-c", _SCRIPT, str(ledger), str(logs), str(wal_bytes), str(folders), str(much)]
     return subprocess.Popen(command, cwd=root)
 
 
 def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: Path) -> None:
-    """Killed between commits, in the middle of them, and while rows are made; then run again to the end."""
+    """Killed between commits, in the middle of them, and while rows are made; then run again to the end.
+
+    Half of them read in a process of its own, which ends when nobody listens any more.
+    """
     expected = _tree(tmp_path / "logs")
     codes = []
     for moment in range(20):
         ledger = tmp_path / f"killed{moment}.db"
         kill = {"wal_bytes": 1 + moment * 40_000} if moment % 2 else {"folders": 1 + moment * 15}
-        codes.append(_import_process(ledger, tmp_path / "logs", **kill).wait(60))
+        much = 0 if moment % 4 < 2 else MUCH
+        codes.append(_import_process(ledger, tmp_path / "logs", **kill, much=much).wait(60))
         import_files(ledger, sorted((tmp_path / "logs").glob("*.jsonl")))
 
         assert expected == totals(ledger), f"after {kill}"

@@ -43,7 +43,7 @@ def test_a_row_says_what_it_is(log: Path, ledger_path: Path) -> None:
     import_files(ledger_path, [log], billing=Billing.SUBSCRIPTION)
 
     query = "SELECT source, billing, usage_quality, host, project, session, app, provider_request_id FROM requests_v1"
-    expected = ("import:claude_code", "subscription", "estimated", "here", "ledger", "s1", "claude-code")
+    expected = ("import:claude_code", "subscription", "exact", "here", "ledger", "s1", "claude-code")
     assert (*expected, f"msg_01{1:016d}") == rows(ledger_path, query)[0]
 
 

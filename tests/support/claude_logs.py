@@ -16,13 +16,13 @@ from llmledger.core.words import Billing
 from llmledger.ledger import open_ledger
 from llmledger.ledger.imports import PATIENT
 from llmledger.operations._import_rows import without_git
-from llmledger.operations.import_logs import LedgerSink, Means, SourceOrder, SourceResult, import_logs
+from llmledger.operations.import_logs import MUCH, LedgerSink, Means, SourceOrder, SourceResult, import_logs
 from llmledger.pricebook import load, packaged_folder
 
 BOOK = load([packaged_folder()])
 
 
-def line(message: int, *, output: int = 100, minute: int = 0, session: str = "s1", **top: Any) -> str:
+def line(message: int, /, *, output: int = 100, minute: int = 0, session: str = "s1", **top: Any) -> str:
     """One answer of claude-sonnet-4-5: 10 tokens in, `output` out."""
     at = NOON - timedelta(days=20) + timedelta(minutes=minute)
     entry = {
@@ -58,6 +58,7 @@ def import_files(
     source: str = "claude_code",
     since: datetime | None = None,
     attribute: Callable[[Path | None, str | None], Attribution] | None = None,
+    much: int = MUCH,
     **order: Any,
 ) -> SourceResult:
     """Import some logs of one source into a ledger."""
@@ -67,7 +68,7 @@ def import_files(
         (result,) = import_logs(
             orders,
             sink,
-            means(since=since, **({"attribute": attribute} if attribute else {})),
+            means(since=since, much=much, **({"attribute": attribute} if attribute else {})),
         )
     return result
 

@@ -15,16 +15,17 @@ read-only, goes on from where the file says it stopped, and yields a Problem for
 raising. After a Checkpoint everything before its offset has been yielded, so that a later run may go on from there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, TypeAlias
+from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
 from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._compression import open_binary
+from llmledger.importers._json import loads
 
 
 class Witness(IntEnum):
@@ -47,43 +48,50 @@ class Location:
 class Imported(NamedTuple):
     """One request as a log tells it. A tuple, because a million of them are made in one run.
 
-    `counts` has the names of `core.usage.Usage` and its meaning: inclusive, with subsets.
+    `counts` has the names of `core.usage.Usage` and its meaning: inclusive, with subsets. The fields stand in three
+    groups: a request's own figures, what thousands of one log have in common (`SHARED`), and what is rare (`RARE`).
     """
 
     key: str
     """Unique for the request over all files of the source, however often and wherever it is written down."""
     started_at: datetime
+    counts: Mapping[str, int]
     provider: str
     model: str
-    counts: Mapping[str, int]
     quality: UsageQuality
     session: str | None = None
     folder: str | None = None
     """The working directory, from which the project is looked up."""
     project: str | None = None
     branch: str | None = None
-    provider_request_id: str | None = None
-    latency_ms: int | None = None
-    first_token_ms: int | None = None
     finish_reason: str | None = None
     billing: Billing | None = None
     """None: as the rest of the source."""
     status: Status = Status.COMPLETED
     error_type: str | None = None
+    flags: tuple[str, ...] = ()
+    user: str | None = None
+    team: str | None = None
+    client: str | None = None
+    app: str | None = None
+    provider_request_id: str | None = None
+    latency_ms: int | None = None
+    first_token_ms: int | None = None
     reported_usd: Decimal | None = None
     cache_hit: bool = False
     price_context: Mapping[str, str] = {}
     raw_usage: Mapping[str, object] | None = None
     parts: tuple[tuple[str, Mapping[str, int]], ...] = ()
     """Model and counts of each, when several models were billed; `counts` is their sum."""
-    flags: tuple[str, ...] = ()
-    user: str | None = None
-    team: str | None = None
-    client: str | None = None
-    app: str | None = None
     tags: Mapping[str, str] = {}
     is_copy: bool = False
     """Whether this may be a replay inside another session, whose owner is named elsewhere."""
+
+
+SHARED = slice(Imported._fields.index("provider"), Imported._fields.index("provider_request_id"))
+RARE = slice(Imported._fields.index("reported_usd"), Imported._fields.index("is_copy"))
+NOTHING_RARE: tuple[object, ...] = (None, False, {}, None, (), {})
+"""The rare fields of a request that has none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ class LogFile:
     path: Path
     offset: int = 0
     state: Mapping[str, object] = field(default_factory=dict)
+    parse: Callable[[bytes], Any] = loads
+    """How its lines of JSON are parsed; raises ValueError."""
 
     def open(self) -> IO[bytes]:
         """Open it for reading, decompressed; positioned at the offset, which counts decompressed bytes."""

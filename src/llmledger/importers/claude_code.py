@@ -6,12 +6,11 @@ and forked sessions and sub-agents repeat the same ids (ccusage#1762). The log's
 the stream's start (claude-code#22671), so no row from here is called exact.
 """
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmledger.core.words import Billing, UsageQuality
+from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
 from llmledger.importers._json import count, loads, mapping, moment, text
 from llmledger.importers._lines import MarkedLines
@@ -24,6 +23,7 @@ RETENTION_DAYS: int | None = 30
 _MARKER = b'"usage"'
 _TRANSCRIPTS = ("**/*.jsonl",)
 _DESKTOP = ("Library/Application Support/Claude", ".config/Claude", "AppData/Roaming/Claude")
+_SPLIT_UNKNOWN = "cache_write_split_unknown"
 _CLOUDS = {"msg_bdrk_": "bedrock", "msg_vrtx_": "vertex"}
 
 
@@ -63,6 +63,7 @@ def recognises(head: bytes) -> bool:
 
 def read(file: LogFile) -> Iterator[Item]:
     """One item per line that carries usage; the same message comes as often as the log repeats it."""
+    parse = file.parse
     with file.open() as stream:
         lines = MarkedLines(stream, (_MARKER,), offset=file.offset)
         for block in lines.blocks():
@@ -70,15 +71,15 @@ def read(file: LogFile) -> Iterator[Item]:
                 if isinstance(found, Problem):
                     yield found
                 else:
-                    item = _read_line(*found)
+                    item = _read_line(found[0], found[1], parse)
                     if item is not None:
                         yield item
             yield Checkpoint(lines.end)
 
 
-def _read_line(at: int, line: bytes) -> Imported | Problem | None:
+def _read_line(at: int, line: bytes, parse: Callable[[bytes], Any]) -> Imported | Problem | None:
     try:
-        entry = loads(line)
+        entry = parse(line)
     except ValueError:
         return Problem(at, "not JSON")
     if not isinstance(entry, dict) or entry.get("type") != "assistant":
@@ -98,41 +99,56 @@ def _request(
     started_at = moment(entry.get("timestamp"))
     if started_at is None:
         return Problem(at, "no timestamp")
-    message_id, session = text(message.get("id")), _shared(entry.get("sessionId"))
+    message_id, session = text(message.get("id")), text(entry.get("sessionId"))
     key = message_id or _key_without_id(entry, session)
     if key is None:
         return Problem(at, "neither a message id nor a uuid")
-    model = _shared(message.get("model")) or ""
+    model, stop_reason = text(message.get("model")) or "", text(message.get("stop_reason"))
     counts, flags = _counts(usage)
-    parts = _parts(usage.get("iterations"), model)
+    iterations = usage.get("iterations")
+    parts = _parts(iterations, model) if iterations else ()
     if parts:
         counts = _sum(parts)
     if not any(counts.values()):
         return None
-    stop_reason = text(message.get("stop_reason"))
+    # By position: by name it takes three times as long, a million times.
     return Imported(
-        key=f"claude:{key}",
-        started_at=started_at,
-        provider=_CLOUDS.get((message_id or "")[:9]) or provider_of(model),
-        model=model,
-        counts=counts,
-        quality=UsageQuality.ESTIMATED if stop_reason else UsageQuality.PARTIAL,
-        session=session,
-        folder=_shared(entry.get("cwd")),
-        branch=_shared(entry.get("gitBranch")),
-        provider_request_id=message_id,
-        finish_reason=stop_reason,
+        f"claude:{key}",
+        started_at,
+        counts,
+        _CLOUDS.get((message_id or "")[:9]) or provider_of(model),
+        model,
+        _quality(stop_reason, flags),
+        session,
+        text(entry.get("cwd")),
+        None,
+        text(entry.get("gitBranch")),
+        stop_reason,
+        None,
+        Status.COMPLETED,
+        None,
+        flags,
+        None,
+        None,
+        None,
+        "claude-code",
+        message_id,
         price_context=_context(usage),
         parts=parts if len({part[0] for part in parts}) > 1 else (),
-        flags=flags,
-        app="claude-code",
         is_copy=bool(entry.get("isSidechain")),
     )
 
 
-def _shared(value: object) -> str | None:
-    """Text that thousands of lines repeat, kept in memory once."""
-    return sys.intern(value) if isinstance(value, str) and value else None
+def _quality(stop_reason: str | None, flags: tuple[str, ...]) -> UsageQuality:
+    """Final counts are the provider's own; a line that was written before them holds what the stream began with.
+
+    The stop reason comes in the same event as the final counts (`message_delta`), so a line that has it has them. All
+    lines that people showed as wrong have none (claude-code#22686, #27361). How long a cache write lives, when only
+    its sum is told, is our guess.
+    """
+    if stop_reason is None:
+        return UsageQuality.PARTIAL
+    return UsageQuality.ESTIMATED if _SPLIT_UNKNOWN in flags else UsageQuality.EXACT
 
 
 def _key_without_id(entry: dict[str, Any], session: str | None) -> str | None:
@@ -142,26 +158,26 @@ def _key_without_id(entry: dict[str, Any], session: str | None) -> str | None:
 
 def _counts(usage: Mapping[str, Any]) -> tuple[dict[str, int], tuple[str, ...]]:
     """Anthropic's counts exclude the cache, ours include it; what the split leaves out of the sum is short-lived."""
-    read, flat = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
-    split = usage.get("cache_creation")
-    long_lived = short_lived = 0
+    told = usage.get
+    read, flat = count(told("cache_read_input_tokens")), count(told("cache_creation_input_tokens"))
+    split, long_lived, short_lived = told("cache_creation"), 0, 0
     if isinstance(split, dict):
         long_lived = count(split.get("ephemeral_1h_input_tokens"))
         short_lived = count(split.get("ephemeral_5m_input_tokens"))
     written = max(flat, long_lived + short_lived)
     counts = {
-        "input_tokens": count(usage.get("input_tokens")) + read + written,
+        "input_tokens": count(told("input_tokens")) + read + written,
         "cache_read_tokens": read,
         "cache_write_tokens": written,
         "cache_write_1h_tokens": long_lived,
-        "output_tokens": count(usage.get("output_tokens")),
+        "output_tokens": count(told("output_tokens")),
     }
-    tools = usage.get("server_tool_use")
+    tools = told("server_tool_use")
     if isinstance(tools, dict) and (searches := count(tools.get("web_search_requests"))):
         counts["web_searches"] = searches
     if not written or (split and flat == long_lived + short_lived):
         return counts, ()
-    return counts, ("cache_write_split_differs",) if split else ("cache_write_split_unknown",)
+    return counts, ("cache_write_split_differs",) if split else (_SPLIT_UNKNOWN,)
 
 
 def _parts(iterations: object, model: str) -> tuple[tuple[str, dict[str, int]], ...]:

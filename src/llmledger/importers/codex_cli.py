@@ -7,7 +7,7 @@ before it a token count is known by the running totals within the session it was
 together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from llmledger.core.words import Billing, UsageQuality
 from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
-from llmledger.importers._json import count, loads, mapping, moment, text
+from llmledger.importers._json import count, mapping, moment, text
 from llmledger.importers._lines import BLOCK, MarkedLines
 from llmledger.importers._providers import LOCAL, known_as
 
@@ -83,7 +83,7 @@ def read(file: LogFile) -> Iterator[Item]:
                 if isinstance(found, Problem):
                     yield found
                     continue
-                yield from _read_line(*found, session=session)
+                yield from _read_line(*found, file.parse, session=session)
                 if session.is_fork and not searched:
                     searched = True
                     session.has_records = session.has_records or _has_records(file)
@@ -101,9 +101,9 @@ def _has_records(file: LogFile) -> bool:
     return False
 
 
-def _read_line(at: int, line: bytes, *, session: _Session) -> Iterator[Item]:
+def _read_line(at: int, line: bytes, parse: Callable[[bytes], Any], *, session: _Session) -> Iterator[Item]:
     try:
-        entry = loads(line)
+        entry = parse(line)
     except ValueError:
         yield Problem(at, "not JSON")
         return

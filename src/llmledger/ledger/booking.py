@@ -1,7 +1,7 @@
 """What each event writes, in a transaction of the caller: the rules that let nothing be lost and nothing doubled."""
 
-import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,10 +22,10 @@ from llmledger.core.adjustment import (
     standing_of,
 )
 from llmledger.core.request import Begun, Finished, id_text
-from llmledger.core.words import Status
-from llmledger.ledger.bulk import PlainRow, insert_plain
+from llmledger.core.words import Status, UsageQuality
+from llmledger.ledger.bulk import Sheaf, insert_sheaves, whole_of
 from llmledger.ledger.codec import from_json, to_json
-from llmledger.ledger.dictionaries import Dictionaries, digest_of
+from llmledger.ledger.dictionaries import Dictionaries, digest_of, source_digest
 from llmledger.ledger.rows import (
     INSERT_ADJUSTMENT,
     INSERT_REQUEST,
@@ -63,11 +63,6 @@ class Booked(StrEnum):
     """Neither ledger nor spool could take it, and the user chose to go on."""
 
 
-def source_digest(source_key: str) -> bytes:
-    """The 16 bytes that stand for an importer's key."""
-    return hashlib.blake2b(source_key.encode("utf-8", "surrogatepass"), digest_size=16, person=b"source").digest()
-
-
 class Books:
     """Writes events into the tables. One per connection; every method runs in the caller's transaction."""
 
@@ -79,6 +74,8 @@ class Books:
         self._ids = Dictionaries(connection)
         self._traits_known = -1
         self._ranks: frozenset[int] = frozenset()
+        self.is_awaited: Callable[[], bool] = lambda: False
+        """Whether another process waits for the transaction to end."""
 
     def forget(self) -> None:
         """A transaction was rolled back: ids that it made do not exist."""
@@ -117,12 +114,20 @@ class Books:
         cause = f"poll:{id_text(standing.request_id)}"
         return self._replace(standing, storable(finished), cause, "A later poll brought the end of the response.")
 
-    def finish_plain(self, rows: Sequence[PlainRow]) -> list[Booked]:
-        """Write many rows of one import: those that nobody has seen at once, the others as `finish` does."""
-        if rows and self._known_ranks() - {witness.rank(rows[0].heading.template.begun.source)}:
-            return [self.finish(row.whole()) for row in rows]
-        others, added = insert_plain(self.connection, self._ids, rows)
-        return [Booked.ADDED] * added + [self.finish(row.whole()) for row in others]
+    def finish_sheaves(self, sheaves: Sequence[Sheaf], *, one_by_one: bool = False) -> tuple[int, Counter[Booked]]:
+        """Write rows of one import: those that nobody has seen at once, the others as `finish` does.
+
+        Stops between two sheaves when somebody waits for the ledger; returns how many sheaves are written, and what
+        became of their rows.
+        """
+        booked: Counter[Booked] = Counter()
+        if one_by_one or self._known_ranks() - {witness.rank(one.source) for one in sheaves}:
+            done, others = 1, [(sheaves[0].headings[row[0]], row) for row in sheaves[0].rows()]
+        else:
+            done, added, known, others = insert_sheaves(self.connection, self._ids, sheaves, self.is_awaited)
+            booked.update({Booked.ADDED: added, Booked.KNOWN: known})
+        booked.update(self.finish(whole_of(heading, row)) for heading, row in others)
+        return done, booked
 
     def adjust(self, entries: tuple[Adjustment, ...]) -> bool:
         """Append corrections that belong together: all of them, or none if one is booked or out of date already."""
@@ -196,7 +201,9 @@ class Books:
 
     def _again(self, finished: Finished, row: int, _status: int, cost: int | None) -> Booked:
         """A source key that was imported before: a fuller record of the message is appended, a repetition is not."""
-        if cost and cost == finished.charged.cost_nanousd:  # an equal price that is no zero tells an equal usage
+        is_final = finished.usage_quality is UsageQuality.EXACT
+        # An equal price that is no zero tells an equal usage; all that can be new is that it is the last word.
+        if cost and cost == finished.charged.cost_nanousd and not is_final:
             return Booked.KNOWN
         recorded = recorded_row(self.connection, row)
         if recorded is None:
@@ -334,9 +341,9 @@ class Books:
         return (newest or 0) != entry.after
 
 
-def _fullness(measures: Measures) -> tuple[int, int, int]:
+def _fullness(measures: Measures) -> tuple[int, int, int, int]:
     usage = measures.usage
-    return (usage.output_tokens or 0, usage.input_tokens or 0, measures.cost_nanousd)
+    return (usage.output_tokens or 0, usage.input_tokens or 0, measures.cost_nanousd, -measures.estimated)
 
 
 def _storable_text(text: str | None) -> str | None:

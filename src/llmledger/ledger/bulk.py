@@ -4,121 +4,250 @@ A million requests of a log share some thousands of headings (model, session, fo
 are looked up once; what was seen before, or has another witness, goes the long way.
 """
 
+import json
+import marshal
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
 
 from llmledger.core.adjustment import answer_of, place_of
+from llmledger.core.cost import components_from_json
 from llmledger.core.request import Finished
-from llmledger.core.usage import UNIT_BY_NAME
+from llmledger.core.usage import Usage
+from llmledger.core.words import UsageQuality
 from llmledger.ledger.dictionaries import Dictionaries
-from llmledger.ledger.rows import REQUEST_COLUMNS, USAGE_COLUMNS
+from llmledger.ledger.rows import USAGE_COLUMNS, time_of
+from llmledger.ledger.storable import LARGEST_COUNT, LARGEST_NANOUSD, LONGEST_NAME, storable
 
+RowValues: TypeAlias = tuple[Any, ...]
+"""A plain row: the number of its heading, source key, digest of that, then the values of `_OWN` as they are stored."""
+_KEY, DIGEST, _REQUEST_ID, STARTED, _PROVIDER_ID, _LATENCY, _FIRST_TOKEN, _USAGE = 1, 2, 3, 4, 5, 6, 7, 8
+COST, _COMPONENTS = _USAGE + len(USAGE_COLUMNS), _USAGE + len(USAGE_COLUMNS) + 1
+
+_OWN = (
+    *("request_id", "started_ms", "provider_request_id", "latency_ms", "first_token_ms"),
+    *(*USAGE_COLUMNS, "cost_nanousd", "components"),
+)
+_OF_THE_HEADING = (
+    *("model_id", "attribution_id", "trait_id", "outcome_id", "session_id", "price_version_id", "rate_id"),
+)
+_COLUMNS = ("id", *_OWN, *_OF_THE_HEADING)
+_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}, attempts, cache_hit, timeline) VALUES "
+_VALUES = f"({', '.join('?' * len(_COLUMNS))}, 1, 0, '')"
+"""What an import cannot know is NULL, and the rest as in `rows.request_row`."""
+_SEE = "INSERT INTO seen (key, row, status, cost_nanousd) VALUES "
+_SEEN = "(?, ?, ?, ?)"
+_AT_ONCE = 50
+"""Rows of one statement: starting one costs as much as a row does."""
 _ASKED_AT_ONCE = 500
 _COMPLETED, _SOURCE_KEY = 0, 8
-_COLUMNS = ("id", *REQUEST_COLUMNS)
-_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_SEE = "INSERT INTO seen (key, row, status, cost_nanousd) VALUES (?, ?, ?, ?)"
-_CODES = {name: UNIT_BY_NAME[name].code for name in UNIT_BY_NAME}
+_GUARDS = ("requests_no_replace", "seen_no_replace")
+_MANY = 2_000
+"""From so many rows on it pays to lay the guards aside: the schema is read again after it."""
+
+Ids = tuple[int | None, ...]
 
 
 class Heading:
     """What many requests have in common: a completed request that stands for all of them, its own figures aside."""
 
-    __slots__ = ("template",)
+    __slots__ = ("is_exact", "template")
 
     def __init__(self, template: Finished) -> None:
-        self.template = template
+        """Make the template storable: the rows below it are written as they are."""
+        self.template = storable(template)
+        self.is_exact = template.usage_quality is UsageQuality.EXACT
 
 
-class PlainRow(NamedTuple):
-    """One completed request with its own figures. A tuple, because a million of them are made in one run."""
+@dataclass(frozen=True, slots=True)
+class Sheaf:
+    """Plain rows of one source below their headings; packed, so that many of them wait in little memory."""
 
-    heading: Heading
-    request_id: bytes
-    source_key: str
-    digest: bytes
-    """Of the source key."""
-    started_ms: int
-    provider_request_id: str | None
-    latency_ms: int | None
-    first_token_ms: int | None
-    usage: tuple[int | None, ...]
-    """In the order of `USAGE_COLUMNS`."""
-    cost_nanousd: int
-    components: tuple[tuple[str, int, int], ...]
-    """Unit, quantity and nano-USD; they sum to the cost."""
-    whole: Callable[[], Finished]
-    """The same request for the long way."""
+    source: str
+    headings: Sequence[Heading]
+    packed: bytes
+    count: int
+
+    def rows(self) -> list[RowValues]:
+        """The rows."""
+        return cast("list[RowValues]", marshal.loads(self.packed))  # noqa: S302 - packed by this program
 
 
-Ids = tuple[int | None, ...]
+def pack(rows: Sequence[RowValues]) -> bytes:
+    """Rows as a sheaf holds them."""
+    return marshal.dumps(list(rows), 2)
 
 
-def insert_plain(
-    connection: sqlite3.Connection, ids: Dictionaries, rows: Sequence[PlainRow]
-) -> tuple[list[PlainRow], int]:
-    """Insert the rows whose keys were never seen, in the caller's transaction; returns the others, and how many went in."""
-    seen = _seen(connection, [*(row.digest for row in rows), *(row.request_id for row in rows)])
-    fresh: list[PlainRow] = []
-    others: list[PlainRow] = []
-    for row in rows:
-        (others if row.digest in seen or row.request_id in seen else fresh).append(row)
-    number = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'requests'").fetchone()[
-        0
-    ]
-    known: dict[int, Ids] = {}
-    values = (_values(number + i, row, _ids(row.heading, ids, known)) for i, row in enumerate(fresh, start=1))
-    connection.executemany(_INSERT, values)
-    pairs = ((row.request_id, row.digest, number + i, row.cost_nanousd) for i, row in enumerate(fresh, start=1))
-    keys = chain.from_iterable(
-        ((request_id, place, _COMPLETED, cost), (digest, place, _COMPLETED + _SOURCE_KEY, cost))
-        for request_id, digest, place, cost in pairs
+def is_storable(told: Sequence[Any], counts: Mapping[str, int], cost_nanousd: int) -> bool:
+    """Whether nothing in a row's own values needs mending; else it goes the long way.
+
+    `told` is the provider's request id, the latency and the time to the first token.
+    """
+    provider_id, latency_ms, first_token_ms = told
+    if provider_id is not None and not (
+        provider_id.isascii() and len(provider_id) <= LONGEST_NAME and "\x00" not in provider_id
+    ):
+        return False
+    largest = max(*counts.values(), latency_ms or 0, first_token_ms or 0)
+    return largest <= LARGEST_COUNT and cost_nanousd <= LARGEST_NANOUSD
+
+
+def whole_of(heading: Heading, row: RowValues) -> Finished:
+    """The request of a plain row, for the long way."""
+    template = heading.template
+    cost, components = row[COST], row[_COMPONENTS]
+    charged = replace(
+        template.charged,
+        cost_nanousd=cost,
+        computed_nanousd=cost,
+        components=components_from_json(json.loads(components)) if components else (),
     )
-    connection.executemany(_SEE, sorted(keys))
-    return others, len(fresh)
-
-
-def _seen(connection: sqlite3.Connection, keys: list[bytes]) -> set[bytes]:
-    found: set[bytes] = set()
-    for start in range(0, len(keys), _ASKED_AT_ONCE):
-        asked = keys[start : start + _ASKED_AT_ONCE]
-        query = f"SELECT key FROM seen WHERE key IN ({','.join('?' * len(asked))})"
-        found.update(row[0] for row in connection.execute(query, asked))
-    return found
-
-
-def _ids(heading: Heading, ids: Dictionaries, known: dict[int, Ids]) -> Ids:
-    found = known.get(id(heading))
-    if found is None:
-        template = heading.template
-        begun, charged, who = template.begun, template.charged, template.begun.attribution
-        found = known[id(heading)] = (
-            ids.model(begun.provider, begun.model),
-            ids.attribution(who),
-            ids.trait(place_of(template)),
-            ids.outcome(answer_of(template)),
-            ids.session(who),
-            ids.price_version(charged.price_version),
-            ids.rate(charged.rate_id, charged.rate, version=charged.price_version),
-        )
-    return found
-
-
-def _values(number: int, row: PlainRow, ids: Ids) -> tuple[object, ...]:
-    """The values of `_COLUMNS`; what an import cannot know is NULL, as in `rows.request_row`."""
-    model, attribution, trait, outcome, session, version, rate = ids
-    components = ",".join([f'"{_CODES[unit]}":[{quantity},{nanousd}]' for unit, quantity, nanousd in row.components])
-    return (
-        *(number, row.request_id, row.started_ms, model, attribution, trait, outcome, session),
-        *(row.provider_request_id, None, None, 1, 0, row.latency_ms, row.first_token_ms, "", None, None),
-        *row.usage,
-        *(None, None, None, row.cost_nanousd, None, None, None, f"{{{components}}}" if components else None),
-        *(version, rate),
+    return replace(
+        template,
+        begun=replace(template.begun, request_id=row[_REQUEST_ID], started_at=time_of(row[STARTED])),
+        usage=Usage(**dict(zip(USAGE_COLUMNS, row[_USAGE:COST], strict=True))),
+        charged=charged,
+        provider_request_id=row[_PROVIDER_ID],
+        latency_ms=row[_LATENCY],
+        first_token_ms=row[_FIRST_TOKEN],
+        source_key=row[_KEY],
     )
 
 
-def usage_values(counts: "Mapping[str, int]") -> tuple[int | None, ...]:
-    """A usage's counts in the order of the columns."""
-    return tuple([counts.get(name) for name in USAGE_COLUMNS])
+def insert_sheaves(
+    connection: sqlite3.Connection, ids: Dictionaries, sheaves: Sequence[Sheaf], is_awaited: Callable[[], bool]
+) -> tuple[int, int, int, list[tuple[Heading, RowValues]]]:
+    """Insert the rows whose keys were never seen, in the caller's transaction, until somebody waits for it.
+
+    Returns how many sheaves were taken, how many rows were inserted, how many were known for certain, and the others.
+    Raises sqlite3.IntegrityError when a request id is there that no source key tells of, as after an export was read
+    back: then all must go the long way.
+    """
+    work = _Insertion(connection, ids)
+    done = 0
+    with _guards_laid_aside(connection, sum(sheaf.count for sheaf in sheaves)):
+        for sheaf in sheaves:
+            work.add(sheaf)
+            done += 1
+            if done < len(sheaves) and is_awaited():
+                break
+        work.see()
+    return done, work.added, work.known, work.others
+
+
+class _Insertion:
+    """One transaction's rows. Their source keys fall all over `seen`: written at its end, in order, each page is touched
+    once.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, ids: Dictionaries) -> None:
+        self.added = self.known = 0
+        self.others: list[tuple[Heading, RowValues]] = []
+        self._connection, self._ids = connection, ids
+        self._number: int = connection.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'requests'"
+        ).fetchone()[0]
+        self._own: dict[bytes, tuple[int, int, bool]] = {}
+        """By digest the number of each new row, its cost, and whether it is exact."""
+        self._found: dict[int, Ids] = {}
+
+    def add(self, sheaf: Sheaf) -> None:
+        """Insert the fresh rows of a sheaf, and their request ids."""
+        rows, headings = sheaf.rows(), sheaf.headings
+        seen = self._seen(sorted(row[DIGEST] for row in rows))
+        fresh: list[Any] = []
+        ids: list[Any] = []
+        for row in rows:
+            heading, digest = headings[row[0]], row[DIGEST]
+            if digest in self._own or digest in seen:
+                self._put_aside(heading, row, seen.get(digest))
+                continue
+            self._number += 1
+            self.added += 1
+            self._own[digest] = (self._number, row[COST], heading.is_exact)
+            fresh.append(self._number)
+            fresh += row[_REQUEST_ID:]
+            fresh += self._heading_ids(heading)
+            ids += (row[_REQUEST_ID], self._number, _COMPLETED, row[COST])
+        _insert(self._connection, _INSERT, _VALUES, fresh, len(_COLUMNS))
+        _insert(self._connection, _SEE, _SEEN, ids, 4)
+
+    def see(self) -> None:
+        """Write the source keys of all rows."""
+        keys: list[Any] = []
+        for digest in sorted(self._own):
+            number, cost, _ = self._own[digest]
+            keys += (digest, number, _COMPLETED + _SOURCE_KEY, cost)
+        _insert(self._connection, _SEE, _SEEN, keys, 4)
+
+    def _put_aside(self, heading: Heading, row: RowValues, found: tuple[int, int | None] | None) -> None:
+        """A row that was there before: known when it stands so already, else it goes the long way."""
+        cost, own = row[COST], self._own.get(row[DIGEST])
+        if own is not None:
+            is_known = cost == own[1] and (own[2] or not heading.is_exact)
+        else:
+            is_known = found is not None and cost == found[1] and (not heading.is_exact or self._is_exact(found[0]))
+        # An equal price tells an equal usage, unless it is nothing.
+        if is_known and cost:
+            self.known += 1
+        else:
+            self.others.append((heading, row))
+
+    def _is_exact(self, number: int) -> bool:
+        query = "SELECT t.usage_quality = 'exact' FROM requests r JOIN traits t ON t.id = r.trait_id WHERE r.id = ?"
+        row = self._connection.execute(query, (number,)).fetchone()
+        return bool(row and row[0])
+
+    def _seen(self, digests: list[bytes]) -> "dict[bytes, tuple[int, int | None]]":
+        found: dict[bytes, tuple[int, int | None]] = {}
+        for start in range(0, len(digests), _ASKED_AT_ONCE):
+            asked = digests[start : start + _ASKED_AT_ONCE]
+            query = f"SELECT key, row, cost_nanousd FROM seen WHERE key IN ({','.join('?' * len(asked))})"
+            found.update((key, (row, cost)) for key, row, cost in self._connection.execute(query, asked))
+        return found
+
+    def _heading_ids(self, heading: Heading) -> Ids:
+        found = self._found.get(id(heading))
+        if found is None:
+            ids, template = self._ids, heading.template
+            begun, charged, who = template.begun, template.charged, template.begun.attribution
+            found = self._found[id(heading)] = (
+                ids.model(begun.provider, begun.model),
+                ids.attribution(who),
+                ids.trait(place_of(template)),
+                ids.outcome(answer_of(template)),
+                ids.session(who),
+                ids.price_version(charged.price_version),
+                ids.rate(charged.rate_id, charged.rate, version=charged.price_version),
+            )
+        return found
+
+
+def _insert(connection: sqlite3.Connection, head: str, row: str, values: list[Any], width: int) -> None:
+    """Insert many rows, given as one list of all their values, some dozens with each statement."""
+    many, size = head + ", ".join([row] * _AT_ONCE), _AT_ONCE * width
+    for start in range(0, len(values), size):
+        part = values[start : start + size]
+        connection.execute(many if len(part) == size else head + ", ".join([row] * (len(part) // width)), part)
+
+
+@contextmanager
+def _guards_laid_aside(connection: sqlite3.Connection, rows: int) -> Iterator[None]:
+    """Without the guards against REPLACE while many rows are inserted; nobody else can write before they are back.
+
+    They take a third of the time, and nothing here can offend against them: these are plain inserts, and `seen` has
+    each key once by its own primary key. They go and come back in one transaction, which ends with them or not at all.
+    """
+    if rows < _MANY:
+        yield
+        return
+    names = ", ".join(f"'{name}'" for name in _GUARDS)
+    query = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name IN ({names})"
+    guards = connection.execute(query).fetchall()
+    for name, _ in guards:
+        connection.execute(f"DROP TRIGGER {name}")
+    yield
+    for _, text in guards:
+        connection.execute(text)

@@ -19,6 +19,16 @@ def digest_of(*values: Any) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
+_SOURCE = hashlib.blake2b(digest_size=16, person=b"source")
+
+
+def source_digest(source_key: str) -> bytes:
+    """The 16 bytes that stand for an importer's key."""
+    digest = _SOURCE.copy()
+    digest.update(source_key.encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
 class Dictionaries:
     """Finds or makes the id of a value inside the caller's transaction. Forget all after a rollback."""
 

@@ -5,14 +5,16 @@ None of it keeps a request from counting twice (`seen` does that): it saves time
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from llmledger.core.request import Finished
-from llmledger.ledger.booking import Booked, Books, source_digest
-from llmledger.ledger.bulk import PlainRow
+from llmledger.ledger.booking import Booked, Books
+from llmledger.ledger.bulk import Sheaf
 from llmledger.ledger.codec import compact
 from llmledger.ledger.ledger import Ledger, RecordCounts
 from llmledger.ledger.manners import Manners
@@ -50,24 +52,68 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction of an import writes: requests, and how far their logs are then read."""
+    """What an import writes together: requests, and how far their logs are then read."""
 
     source: str
-    records: Sequence[PlainRow | Finished]
+    sheaves: Sequence[Sheaf] = ()
+    records: Sequence[Finished] = ()
+    """Those with more to them than a plain row holds."""
     notes: Sequence[FileNote] = ()
     problems: Sequence[FileProblem] = ()
     forgotten: Sequence[str] = field(default=())
     """Logs that are read anew from their beginning: their problems are found again."""
 
+    @property
+    def size(self) -> int:
+        """How many records it has."""
+        return sum(sheaf.count for sheaf in self.sheaves) + len(self.records)
+
+    def __add__(self, later: "Batch") -> "Batch":
+        """Both as one; of the same source."""
+        return Batch(
+            self.source,
+            (*self.sheaves, *later.sheaves),
+            (*self.records, *later.records),
+            (*self.notes, *later.notes),
+            (*self.problems, *later.problems),
+            (*self.forgotten, *later.forgotten),
+        )
+
 
 def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts:
-    """Write a batch in one transaction; each request counts once however often it is handed in. Raises StorageError."""
-    booked: list[Booked] = ledger.call(lambda books: _write(books, batch, ms_of(now)), patience_s=PATIENCE_S)
+    """Write a batch; each request counts once however often it is handed in. Raises StorageError.
+
+    In one transaction when nobody else wants to write meanwhile, else in several. How far the logs are read stands in
+    the last.
+    """
+    booked: Counter[Booked] = Counter()
+    rest: Sequence[Sheaf] = batch.sheaves
+    most = max(1, len(rest))
+    one_by_one = is_last = False
+    while not is_last:
+        part = replace(batch, sheaves=rest[:most])
+        is_all = most >= len(rest)
+        try:
+            done, counts = ledger.call(
+                partial(_write, batch=part, now_ms=ms_of(now), is_all=is_all, one_by_one=one_by_one),
+                patience_s=PATIENCE_S,
+            )
+        except sqlite3.IntegrityError:
+            if one_by_one:
+                raise
+            one_by_one, most = True, 1
+            continue
+        booked += counts
+        is_last = is_all and done == len(rest)
+        if done < len(part.sheaves):
+            # Somebody waited: leave room for others between any two sheaves.
+            most = 1
+        rest = rest[done:]
     return RecordCounts(
-        added=booked.count(Booked.ADDED),
-        known=booked.count(Booked.KNOWN),
-        linked=booked.count(Booked.LINKED),
-        snapshots=booked.count(Booked.SNAPSHOT) + booked.count(Booked.LATE),
+        added=booked[Booked.ADDED],
+        known=booked[Booked.KNOWN],
+        linked=booked[Booked.LINKED],
+        snapshots=booked[Booked.SNAPSHOT] + booked[Booked.LATE],
     )
 
 
@@ -111,26 +157,29 @@ def remember_billing(ledger: Ledger, source: str, kind: str) -> None:
     )
 
 
-def seen_keys(connection: sqlite3.Connection, source_keys: Iterable[str]) -> set[str]:
-    """Those of some source keys that were recorded before."""
-    by_digest = {source_digest(key): key for key in source_keys}
-    digests = list(by_digest)
-    found: set[str] = set()
+def seen_digests(connection: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:
+    """Those of some source keys' digests that were recorded before."""
+    found: set[bytes] = set()
     for start in range(0, len(digests), _ASKED_AT_ONCE):
         asked = digests[start : start + _ASKED_AT_ONCE]
         marks = ",".join("?" * len(asked))
-        found.update(
-            by_digest[row[0]] for row in connection.execute(f"SELECT key FROM seen WHERE key IN ({marks})", asked)
-        )
+        found.update(row[0] for row in connection.execute(f"SELECT key FROM seen WHERE key IN ({marks})", asked))
     return found
 
 
-def _write(books: Books, batch: Batch, now_ms: int) -> list[Booked]:
+def _write(books: Books, *, batch: Batch, now_ms: int, is_all: bool, one_by_one: bool) -> tuple[int, Counter[Booked]]:
+    """Write as many sheaves as can be, and the rest of the batch after the last; how many, and what became of all."""
     books.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    plain = [row for row in batch.records if isinstance(row, PlainRow)]
-    booked = books.finish_plain(plain)
-    booked += [books.finish(row) for row in batch.records if not isinstance(row, PlainRow)]
-    connection = books.connection
+    done, booked = (
+        books.finish_sheaves(batch.sheaves, one_by_one=one_by_one) if batch.sheaves else (0, Counter[Booked]())
+    )
+    if is_all and done == len(batch.sheaves):
+        booked.update(books.finish(record) for record in batch.records)
+        _write_notes(books.connection, batch, now_ms)
+    return done, booked
+
+
+def _write_notes(connection: sqlite3.Connection, batch: Batch, now_ms: int) -> None:
     connection.executemany(
         "DELETE FROM import_problems WHERE source = ? AND path = ?", [(batch.source, path) for path in batch.forgotten]
     )
@@ -143,4 +192,3 @@ def _write(books: Books, batch: Batch, now_ms: int) -> list[Booked]:
         "INSERT OR REPLACE INTO import_files (source, path, state, imported_ms) VALUES (?, ?, ?, ?)",
         [(batch.source, note.path, compact(dict(note.state)), now_ms) for note in batch.notes],
     )
-    return booked

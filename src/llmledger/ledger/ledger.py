@@ -37,6 +37,15 @@ class RecordCounts:
     snapshots: int = 0
     """Fuller records of known messages; corrections were appended."""
 
+    def __add__(self, more: "RecordCounts") -> "RecordCounts":
+        """Both together."""
+        return RecordCounts(
+            added=self.added + more.added,
+            known=self.known + more.known,
+            linked=self.linked + more.linked,
+            snapshots=self.snapshots + more.snapshots,
+        )
+
 
 class Ledger:
     """An open ledger to write to; safe to share between threads, not between processes."""

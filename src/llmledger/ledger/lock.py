@@ -118,6 +118,12 @@ class FairLock:
         finally:
             self._turnstile.release()
 
+    def is_awaited(self) -> bool:
+        """Whether somebody stands in the turnstile; for whoever holds the lock."""
+        is_free = self._turnstile.acquire()
+        self._turnstile.release()
+        return not is_free
+
     def release(self) -> None:
         """Unlock it for the next."""
         self._lock.release()

@@ -60,6 +60,7 @@ class Store:
         self.ledger_id: str = facts["ledger_id"]
         self.home_zone: str = facts["home_zone"]
         self.books = Books(self.connection, owner="", now=now)
+        self.books.is_awaited = self.lock.is_awaited
         self._identity = _identity(path)
         self._since_checkpoint = 0
 

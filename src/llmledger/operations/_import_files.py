@@ -9,6 +9,7 @@ from typing import Any
 
 from llmledger.importers._compression import is_compressed
 from llmledger.importers._contract import Checkpoint, LogFile
+from llmledger.importers._json import loads, quick_loads
 from llmledger.importers._sqlite import MAGIC
 
 _HEAD = 1024
@@ -93,9 +94,9 @@ def resumed(look: Look, before: Position | None, since: datetime | None) -> Posi
     return replace(before, identity=look.identity, size=look.size, modified_ns=look.modified_ns)
 
 
-def log_file(look: Look, position: Position) -> LogFile:
-    """The log, opened where it is to be read on."""
-    return LogFile(look.path, position.offset, position.state)
+def log_file(look: Look, position: Position, *, is_quick: bool = False) -> LogFile:
+    """The log, opened where it is to be read on; parsed quickly when there is much of it."""
+    return LogFile(look.path, position.offset, position.state, quick_loads() if is_quick else loads)
 
 
 def reached(look: Look, position: Position, mark: Checkpoint) -> Position:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -11,19 +10,81 @@ from llmledger.core.request import Attribution, Begun, Finished, request_id_at
 from llmledger.core.usage import Usage
 from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.dialects._contract import MeteredPart, Reading
-from llmledger.importers._contract import Imported
-from llmledger.ledger.booking import source_digest
-from llmledger.ledger.bulk import Heading, PlainRow, usage_values
+from llmledger.importers._contract import NOTHING_RARE, RARE, SHARED, Imported
+from llmledger.ledger.bulk import RowValues, is_storable
+from llmledger.ledger.dictionaries import source_digest
+from llmledger.ledger.rows import USAGE_COLUMNS
 from llmledger.operations._import_prices import Plan, Plans, RateBook
 from llmledger.operations.charge import Outcomes, Prices, settle
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_REMEMBERED = 10_000
+_REMEMBERED = 4_000
 
 
 class PriceBook(Prices, RateBook, Protocol):
     """A price table that also tells which rate holds."""
+
+
+class Sheaves:
+    """Turns what logs tell into plain rows: priced, and numbered by what many of them have in common.
+
+    Works without the ledger and the machine's folders, so that a process of its own can do it.
+    """
+
+    def __init__(self, book: RateBook) -> None:
+        self._plans = Plans(book)
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._last: tuple[object, Plan | None, int] = ((), None, 0)
+        self.headings: list[Imported] = []
+        """Of each heading that is new since they were taken, one request below it."""
+        self.first = 0
+        """The number of the first of them."""
+
+    def row(self, told: Imported) -> RowValues | None:
+        """The values of a request's plain row; None when there is more to it."""
+        if told[RARE] != NOTHING_RARE or not told.counts or told.status is not Status.COMPLETED:
+            return None
+        key, started_at, counts, provider, model = told[:5]
+        started_ms = (started_at - _EPOCH) // _MS
+        plan = self._plans.find(provider, model, started_ms, counts)
+        charge = plan.charge(counts) if plan is not None else None
+        own = (told.provider_request_id, told.latency_ms, told.first_token_ms)
+        if plan is None or charge is None or not is_storable(own, counts, charge[0]):
+            return None
+        digest = source_digest(key)
+        # The heading first, the key and its digest, then the values as the row has them.
+        return (
+            *(self._number(told, plan), key, digest, request_id_at(max(0, started_ms), digest[:10]), started_ms),
+            *own,
+            *map(counts.get, USAGE_COLUMNS),
+            *charge,
+        )
+
+    def take_headings(self) -> tuple[int, list[Imported]]:
+        """The new headings and the number of the first; numbers begin again when there are many."""
+        first, new = self.first, self.headings
+        self.first, self.headings = first + len(new), []
+        return first, new
+
+    def begin_again(self) -> None:
+        """Forget the headings when there are too many to be remembered; between two parcels."""
+        if len(self._numbers) >= _REMEMBERED:
+            self._numbers.clear()
+            self._last = ((), None, 0)
+            self.first = 0
+
+    def _number(self, told: Imported, plan: Plan) -> int:
+        shared = told[SHARED]
+        if shared == self._last[0] and plan is self._last[1]:
+            return self._last[2]
+        key = (shared, plan.rate.id, plan.suffix)
+        found = self._numbers.get(key)
+        if found is None:
+            found = self._numbers[key] = self.first + len(self.headings)
+            self.headings.append(told)
+        self._last = (shared, plan, found)
+        return found
 
 
 @dataclass(slots=True)
@@ -37,56 +98,6 @@ class Rows:
     attribute: Callable[[Path | None, str | None], Attribution]
     """For whom a request of a folder and an app was made: git root, map rules, host."""
     _known: dict[tuple[str | None, str | None], Attribution] = field(default_factory=dict)
-    _headings: dict[tuple[object, ...], Heading] = field(default_factory=dict)
-    plans: Plans = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.plans = Plans(self.prices)
-
-    def row(self, told: Imported) -> PlainRow | Finished:
-        """The row of a request: with its own figures alone where they are all that is special, else whole."""
-        return self.plain(told) or self.whole(told)
-
-    def plain(self, told: Imported) -> PlainRow | None:
-        """The figures of a request below a heading that many share; None when there is more to it."""
-        is_plain = told.status is Status.COMPLETED and not (
-            told.price_context or told.parts or told.raw_usage or told.tags or told.cache_hit
-        )
-        if not is_plain or told.reported_usd is not None or not told.counts:
-            return None
-        plan = self.plans.find(told.provider, told.model, told.started_at, told.counts)
-        charge = plan.charge(told.counts) if plan is not None else None
-        if plan is None or charge is None:
-            return None
-        started_ms = (told.started_at - _EPOCH) // _MS
-        digest = source_digest(told.key)
-        return PlainRow(
-            self._heading(told, plan),
-            request_id_at(started_ms, digest[:10]),
-            told.key,
-            digest,
-            started_ms,
-            told.provider_request_id,
-            told.latency_ms,
-            told.first_token_ms,
-            usage_values(told.counts),
-            charge[0],
-            charge[1],
-            partial(self.whole, told),
-        )
-
-    def _heading(self, told: Imported, plan: Plan) -> Heading:
-        key = (
-            *(told.provider, told.model, told.session, told.folder, told.project, told.branch, told.app, told.client),
-            *(told.user, told.team, told.billing, told.quality, told.finish_reason, told.flags, told.error_type),
-            *(plan.rate.id, plan.suffix),
-        )
-        found = self._headings.get(key)
-        if found is None:
-            if len(self._headings) >= _REMEMBERED:
-                self._headings.clear()
-            found = self._headings[key] = Heading(self.whole(told))
-        return found
 
     def whole(self, told: Imported) -> Finished:
         """The row of a request, priced at its start."""
@@ -176,7 +187,7 @@ def merged(first: Imported, second: Imported) -> Imported:
 
     Order does not matter, so that any way of reading the same logs gives the same rows.
     """
-    fuller, other = (first, second) if _fullness(first) >= _fullness(second) else (second, first)
+    fuller, other = (first, second) if _is_fuller(first, second) else (second, first)
     owner = min(first, second, key=_ownership)
     return fuller._replace(
         started_at=min(first.started_at, second.started_at),
@@ -187,10 +198,15 @@ def merged(first: Imported, second: Imported) -> Imported:
     )
 
 
+def _is_fuller(one: Imported, other: Imported) -> bool:
+    """Whether the first tells at least as much as the second; nearly always the output alone decides."""
+    output, others = one.counts.get("output_tokens", 0), other.counts.get("output_tokens", 0)
+    return output > others if output != others else _fullness(one) >= _fullness(other)
+
+
 def _fullness(told: Imported) -> tuple[object, ...]:
     counts = told.counts
     return (
-        counts.get("output_tokens", 0),
         counts.get("input_tokens", 0),
         told.quality is not UsageQuality.PARTIAL,
         len(told.price_context),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,26 +11,17 @@ from typing import Protocol, Self
 
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
-from llmledger.errors import InputFileError
-from llmledger.importers import load
-from llmledger.importers._contract import Imported, Importer, Problem
 from llmledger.ledger import Ledger, RecordCounts
-from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, FileProblem, import_batch, read_notes
-from llmledger.operations._import_files import (
-    Look,
-    Position,
-    is_unchanged,
-    log_file,
-    look_at,
-    position_from,
-    reached,
-    resumed,
-    unread,
-)
-from llmledger.operations._import_rows import PriceBook, Rows, merged
+from llmledger.ledger.bulk import Heading, Sheaf
+from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, import_batch, read_notes
+from llmledger.operations._import_apart import read_apart
+from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
+from llmledger.operations._import_rows import PriceBook, Rows
 
-BATCH = 5_000
-"""Records of one transaction: enough that commits cost little, few enough that no other writer waits long."""
+GATHERED = 40_000
+"""Records of one transaction when nobody else wants to write: each page of an index is then written for many of them."""
+MUCH = 24 << 20
+"""From so many bytes on it pays to read in a process of its own, which takes a quarter of a second to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +44,8 @@ class Means:
     """Leave out what started before."""
     progress: Callable[[int], None] = lambda _: None
     """Told of every so many bytes that were read."""
+    much: int = MUCH
+    """How many bytes to read are worth a process of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +86,14 @@ class Sink(Protocol):
 
 
 class LedgerSink:
-    """Writes batches into a ledger: one is written while the next is read. Use as a context manager."""
+    """Writes into a ledger what has gathered, while more is read. Use as a context manager."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._now = now
         self._thread = ThreadPoolExecutor(1, "import")
         self._writing: Future[RecordCounts] | None = None
+        self._gathered: Batch | None = None
 
     def notes(self, source: str) -> Mapping[str, FileNote]:
         """How far each log was read."""
@@ -108,13 +103,22 @@ class LedgerSink:
         return noted
 
     def take(self, batch: Batch) -> RecordCounts:
-        """Write one batch in one transaction, after the one before it."""
-        before = self.finish()
-        self._writing = self._thread.submit(import_batch, self._ledger, batch, now=self._now())
-        return before
+        """Take one batch; write what has gathered, after what was written before, when it is enough."""
+        self._gathered = batch if self._gathered is None else self._gathered + batch
+        return self._write() if self._gathered.size >= GATHERED else RecordCounts()
 
     def finish(self) -> RecordCounts:
-        """Wait until the last batch is durable."""
+        """Wait until all is durable."""
+        return self._write() + self._wait()
+
+    def _write(self) -> RecordCounts:
+        gathered, self._gathered = self._gathered, None
+        before = self._wait()
+        if gathered is not None:
+            self._writing = self._thread.submit(import_batch, self._ledger, gathered, now=self._now())
+        return before
+
+    def _wait(self) -> RecordCounts:
         writing, self._writing = self._writing, None
         return RecordCounts() if writing is None else writing.result()
 
@@ -130,93 +134,53 @@ class LedgerSink:
 def import_logs(orders: Iterable[SourceOrder], sink: Sink, means: Means) -> Iterator[SourceResult]:
     """Read each source and hand its new requests to the sink; yields what became of it. Raises StorageError."""
     for order in orders:
-        yield _SourceImport(order, load(order.name), sink, means).run()
+        yield _SourceImport(order, sink, means).run()
 
 
 @dataclass(slots=True)
 class _SourceImport:
-    """One source being read: requests gather until there are enough for a transaction."""
+    """One source: what is read of its logs becomes rows with all that only this machine and its settings tell."""
 
     order: SourceOrder
-    importer: Importer
     sink: Sink
     means: Means
-    pending: dict[str, Imported] = field(default_factory=dict)
-    notes: list[FileNote] = field(default_factory=list)
-    problems: list[FileProblem] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
+    headings: list[Heading] = field(default_factory=list)
     rows: Rows = field(init=False)
-    result: SourceResult = field(init=False)
 
     def __post_init__(self) -> None:
-        self.result = SourceResult(name=self.order.name)
-        self.rows = Rows(
-            f"import:{self.order.name}", self.order.billing, self.means.prices, attribute=self.means.attribute
-        )
+        means = self.means
+        self.rows = Rows(f"import:{self.order.name}", self.order.billing, means.prices, attribute=means.attribute)
 
     def run(self) -> SourceResult:
-        positions = {path: position_from(note.state) for path, note in self.sink.notes(self.rows.source).items()}
-        moved = {position.identity: position for position in positions.values() if position is not None}
-        for path in sorted(self.order.files, key=lambda file: (len(file.parts), file)):
-            try:
-                look = look_at(path)
-            except OSError as error:
-                self._give_up(path, error)
-                continue
-            before = positions.get(str(path)) or moved.get(look.identity)
-            if before is None or not is_unchanged(look, before, self.means.since):
-                self._read_safely(look, before)
-            elif str(path) not in positions:
-                self.notes.append(FileNote(str(path), before.plain()))
-        self._flush()
-        self.result += self.sink.finish()
-        return self.result
+        result = SourceResult(name=self.order.name)
+        notes = self.sink.notes(self.rows.source)
+        errand = Errand(
+            source=self.order.name,
+            files=self.order.files,
+            states={path: note.state for path, note in notes.items()},
+            book=self.means.prices,
+            since=self.means.since,
+        )
+        is_much = unread_bytes(errand) >= self.means.much
+        with closing(read_apart(errand) if is_much else read_logs(errand)) as parcels:
+            for parcel in parcels:
+                self.means.progress(parcel.advanced)
+                result = replace(
+                    result, files=result.files + parcel.files, problems=result.problems + len(parcel.problems)
+                )
+                result += self.sink.take(self._batch(parcel))
+        return result + self.sink.finish()
 
-    def _read_safely(self, look: Look, before: Position | None) -> None:
-        try:
-            self._read(look, resumed(look, before, self.means.since))
-        except (OSError, EOFError, InputFileError) as error:
-            self._give_up(look.path, error)
-
-    def _give_up(self, path: Path, error: Exception) -> None:
-        """A file that cannot be read is a problem of its own and of no other."""
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        self._problem(path, Problem(0, reason))
-
-    def _read(self, look: Look, position: Position) -> None:
-        self.result = replace(self.result, files=self.result.files + 1)
-        if not position.offset:
-            self.forgotten.append(str(look.path))
-        is_marked = False
-        for item in self.importer.read(log_file(look, position)):
-            if isinstance(item, Imported):
-                self._gather(item)
-            elif isinstance(item, Problem):
-                self._problem(look.path, item)
-            else:
-                is_marked = True
-                self.means.progress(max(0, item.offset - position.offset))
-                position = reached(look, position, item)
-                if len(self.pending) >= BATCH:
-                    self._flush(FileNote(str(look.path), unread(position).plain()))
-        self.notes.append(FileNote(str(look.path), (position if is_marked else unread(position)).plain()))
-
-    def _gather(self, told: Imported) -> None:
-        if self.means.since is not None and told.started_at < self.means.since:
-            return
-        before = self.pending.get(told.key)
-        self.pending[told.key] = told if before is None else merged(before, told)
-        if len(self.pending) >= 2 * BATCH:
-            self._flush()
-
-    def _problem(self, path: Path, problem: Problem) -> None:
-        self.result = replace(self.result, problems=self.result.problems + 1)
-        self.problems.append(FileProblem(str(path), problem.place, problem.reason))
-
-    def _flush(self, *notes: FileNote) -> None:
-        if not (self.pending or self.notes or self.problems or notes):
-            return
-        records = [self.rows.row(told) for told in self.pending.values()]
-        batch = Batch(self.rows.source, records, [*self.notes, *notes], self.problems, self.forgotten)
-        self.result += self.sink.take(batch)
-        self.pending, self.notes, self.problems, self.forgotten = {}, [], [], []
+    def _batch(self, parcel: Parcel) -> Batch:
+        if parcel.first_heading == 0:
+            self.headings = []
+        self.headings.extend(Heading(self.rows.whole(told)) for told in parcel.headings)
+        sheaf = Sheaf(self.rows.source, self.headings, parcel.packed, parcel.count)
+        return Batch(
+            self.rows.source,
+            (sheaf,) if parcel.count else (),
+            [self.rows.whole(told) for told in parcel.told],
+            parcel.notes,
+            parcel.problems,
+            parcel.forgotten,
+        )

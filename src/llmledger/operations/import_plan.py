@@ -3,21 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from pathlib import Path
 
-from llmledger.core.request import Finished
 from llmledger.core.words import Billing
 from llmledger.errors import UsageError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head
 from llmledger.ledger import Reader, RecordCounts
-from llmledger.ledger.bulk import PlainRow
-from llmledger.ledger.imports import Batch, FileNote, last_imported, read_notes, remembered_billing, seen_keys
+from llmledger.ledger.bulk import COST, DIGEST, STARTED
+from llmledger.ledger.dictionaries import source_digest
+from llmledger.ledger.imports import Batch, FileNote, last_imported, read_notes, remembered_billing, seen_digests
+from llmledger.ledger.rows import ms_of, time_of
 from llmledger.operations.import_logs import Means, SourceOrder, import_logs
 
 _DELETION_NEAR = timedelta(days=5)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,8 @@ class _PlanSink:
     new: dict[int, int] = field(default_factory=dict)
     """Of each new request its cost in nano-USD; -1 is unpriced."""
     paid: dict[int, Billing] = field(default_factory=dict)
-    since: datetime | None = None
-    until: datetime | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
 
     def notes(self, source: str) -> Mapping[str, FileNote]:
         """How far each log was read."""
@@ -140,30 +139,38 @@ class _PlanSink:
 
     def take(self, batch: Batch) -> RecordCounts:
         """Count a batch."""
-        keys = [row.source_key or "" for row in batch.records]
-        seen = set() if self.reader is None else seen_keys(self.reader.connection, keys)
         before = len(self.new)
-        for row in batch.records:
-            if row.source_key not in seen:
-                self._count(row)
+        plain = [
+            (row[DIGEST], row[COST], row[STARTED], sheaf.headings[row[0]].template.begun.billing)
+            for sheaf in batch.sheaves
+            for row in sheaf.rows()
+        ]
+        whole = [
+            (
+                source_digest(one.source_key or ""),
+                one.charged.cost_nanousd,
+                ms_of(one.begun.started_at),
+                one.begun.billing,
+            )
+            for one in batch.records
+        ]
+        rows = [*plain, *whole]
+        seen = set() if self.reader is None else seen_digests(self.reader.connection, [row[0] for row in rows])
+        for digest, cost, started_ms, billing in rows:
+            if digest not in seen:
+                self._count(digest, cost, started_ms, billing)
         return RecordCounts(added=len(self.new) - before, known=len(seen))
 
     def finish(self) -> RecordCounts:
         """Nothing is left to do."""
         return RecordCounts()
 
-    def _count(self, row: PlainRow | Finished) -> None:
-        key = int.from_bytes(blake2b((row.source_key or "").encode(), digest_size=8).digest())
-        if isinstance(row, PlainRow):
-            begun, cost = row.heading.template.begun, row.cost_nanousd
-            started_at = _EPOCH + timedelta(milliseconds=row.started_ms)
-        else:
-            begun, cost = row.begun, -1 if row.charged.cost_nanousd is None else row.charged.cost_nanousd
-            started_at = begun.started_at
-        self.new[key] = max(self.new.get(key, -1), cost)
-        self.paid[key] = begun.billing
-        self.since = min(self.since or started_at, started_at)
-        self.until = max(self.until or started_at, started_at)
+    def _count(self, digest: bytes, cost: int | None, started_ms: int, billing: Billing) -> None:
+        key = int.from_bytes(digest[:8])
+        self.new[key] = max(self.new.get(key, -1), -1 if cost is None else cost)
+        self.paid[key] = billing
+        self.since_ms = started_ms if self.since_ms is None else min(self.since_ms, started_ms)
+        self.until_ms = started_ms if self.until_ms is None else max(self.until_ms, started_ms)
 
 
 def plan_import(orders: Iterable[SourceOrder], means: Means, *, reader: Reader | None) -> Iterator[SourcePlan]:
@@ -177,8 +184,8 @@ def plan_import(orders: Iterable[SourceOrder], means: Means, *, reader: Reader |
             files=len(order.files),
             size=sum(path.stat().st_size for path in order.files if path.exists()),
             requests=len(sink.new),
-            since=sink.since,
-            until=sink.until,
+            since=None if sink.since_ms is None else time_of(sink.since_ms),
+            until=None if sink.until_ms is None else time_of(sink.until_ms),
             billing=_by_billing(sink.paid),
             cost_nanousd=_total(cost for key, cost in sink.new.items() if key not in plans),
             plan_value_nanousd=_total(sink.new[key] for key in plans),
