@@ -7,8 +7,8 @@ from tests.support.source import FILES, FORMATS, ROOT, SOURCE, part_of, tree
 
 ABOVE_THE_LINE = {"cli", "api", "transport", "__init__", "__main__", "paths"}
 """Only these look at the clock, the environment and the places of files."""
-OWN_PROCESSES = {"local/_child.py"}
-"""Programs of their own, started by us: their stderr is ours to read."""
+OWN_PROCESSES = {"local/_child.py", "operations/_import_apart.py"}
+"""Programs of their own, started by us: their streams are ours."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 EXACT = (
