@@ -158,14 +158,31 @@ def test_a_ledger_that_cannot_be_opened_is_told_once(home: Path, upstream: Upstr
     assert "".join(proxy.lines).count("Error:") == 1
 
 
+def no_pause(_: float) -> None:
+    """The next one starts at once."""
+
+
 def test_workers_that_keep_dying_are_given_up() -> None:
-    """So many within a minute, then no more; whoever is left is told to end."""
+    """So many for each within a minute, then no more; whoever is left is told to end."""
     said: list[str] = []
-    supervisor = Supervisor(lambda _: 3, 2, lambda: 0.0, on_death=said.append)
+    supervisor = Supervisor(lambda _: 3, 2, lambda: 0.0, no_pause, on_death=said.append)
 
     assert supervisor.run() is False
-    assert len(said) == MOST_DEATHS
+    assert len(said) == 2 * MOST_DEATHS
     assert said[0].endswith("ended (exit code 3); another takes its place")
+
+
+def test_the_more_have_died_the_longer_the_next_one_waits(tmp_path: Path) -> None:
+    """What kills them may pass, such as a ledger that somebody has locked; the others serve meanwhile."""
+    paused = tmp_path / "paused"
+
+    def note(seconds: float) -> None:
+        with paused.open("a") as file:
+            file.write(f"{seconds:g}\n")
+
+    Supervisor(lambda _: 3, 1, lambda: 0.0, note).run()
+
+    assert paused.read_text().split() == ["1", "2", "4", "8"]
 
 
 def test_deaths_that_are_far_apart_are_forgiven() -> None:
@@ -173,7 +190,7 @@ def test_deaths_that_are_far_apart_are_forgiven() -> None:
     times = iter([100.0 * number for number in range(MOST_DEATHS + 1)] + [10_000.0] * 100)
     said: list[str] = []
 
-    assert Supervisor(lambda _: 3, 1, lambda: next(times), on_death=said.append).run() is False
+    assert Supervisor(lambda _: 3, 1, lambda: next(times), no_pause, on_death=said.append).run() is False
     assert len(said) == 2 * MOST_DEATHS + 1
 
 
@@ -185,10 +202,23 @@ def test_a_worker_is_ready_when_it_says_so() -> None:
         worker.is_ready(lambda: None)
         return 3
 
-    Supervisor(work, 2, lambda: 0.0, on_ready=lambda: ready.append("ready")).run()
-    Supervisor(lambda _: 3, 2, lambda: 0.0, on_ready=lambda: ready.append("never")).run()
+    Supervisor(work, 2, lambda: 0.0, no_pause, on_ready=lambda: ready.append("ready")).run()
+    Supervisor(lambda _: 3, 2, lambda: 0.0, no_pause, on_ready=lambda: ready.append("never")).run()
 
     assert ready == ["ready"]
+
+
+def test_a_crash_of_a_worker_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    """As that of any program, and its exit code is not 0."""
+    said: list[str] = []
+
+    def work(_: Worker) -> int:
+        raise ZeroDivisionError
+
+    Supervisor(work, 1, lambda: 0.0, no_pause, on_death=said.append).run()
+
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert "exit code 1" in said[0]
 
 
 def test_more_than_one_needs_a_number_that_makes_sense(home: Path, upstream: Upstream) -> None:

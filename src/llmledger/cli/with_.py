@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -88,13 +88,15 @@ def command(
     }
     who = replace(attribution(flags, tag), app=None)
     tally, began = Tally(), world.now()
-    try:
-        with _metered(ledger, who, tally) as url:
-            means = means_for(world, program, Proxy(url))
-            code = run_child(means.command, {**world.environ, **means.variables})
-    except (StorageError, _CannotListen) as error:
-        warn(f"{error.message.rstrip('.')}. The program runs without being metered.")
-        raise typer.Exit(run_child(program, world.environ)) from None
+    with ExitStack() as stack:
+        try:
+            # Only the start is forgiven: after it the program has run, and must not run once more.
+            url = stack.enter_context(_metered(ledger, who, tally))
+        except (StorageError, _CannotListen) as error:
+            warn(f"{error.message.rstrip('.')}. The program runs without being metered.")
+            raise typer.Exit(run_child(program, world.environ)) from None
+        means = means_for(world, program, Proxy(url))
+        code = run_child(means.command, {**world.environ, **means.variables})
     seconds = (world.now() - began).total_seconds()
     note(closing_line(tally, who.project or who.client or program[0], seconds), style_name="dim")
     raise typer.Exit(code)

@@ -9,13 +9,16 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 
 MOST_DEATHS = 5
 WITHIN_S = 60.0
-"""Workers that may die within so many seconds; after that there is no use in starting more."""
+"""Times that each worker may die within so many seconds, on average; after that there is no use in starting more."""
+LONGEST_PAUSE_S = 15.0
+"""One that takes the place of another waits the longer the more have died: what kills them may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,13 @@ class Worker:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Watches over the workers. Only for a process with a single thread, since it forks."""
+    """Watches over the workers; one that dies is replaced by another. Only for a process with a single thread, since it forks."""
 
     work: Callable[[Worker], int]
     """Serves until it is told to stop, in a process of its own; gives the exit code."""
     count: int
     monotonic: Callable[[], float]
+    pause: Callable[[float], None] = time.sleep
     on_ready: Callable[[], None] = lambda: None
     """Called once, when the first worker serves."""
     on_death: Callable[[str], None] = lambda _: None
@@ -78,31 +82,28 @@ class Supervisor:
             number = self._children.pop(pid, None)
             if number is None or self._is_stopping:
                 continue
-            if self._is_hopeless():
+            now = self.monotonic()
+            self._deaths = [at for at in self._deaths if now - at < WITHIN_S] + [now]
+            if len(self._deaths) > MOST_DEATHS * self.count:
                 is_fine = False
                 self._stop()
                 continue
             self.on_death(f"worker {number} ended ({_reason(status)}); another takes its place")
-            os.close(self._start(number))
+            os.close(self._start(number, _pause_s(len(self._deaths))))
         return is_fine
 
-    def _is_hopeless(self) -> bool:
-        now = self.monotonic()
-        self._deaths = [at for at in self._deaths if now - at < WITHIN_S] + [now]
-        return len(self._deaths) > MOST_DEATHS
-
-    def _start(self, number: int) -> int:
+    def _start(self, number: int, pause_s: float = 0.0) -> int:
         """Fork one worker; gives what is read from when it is ready."""
         reads, writes = os.pipe()
         pid = os.fork()
         if not pid:
             os.close(reads)
-            self._be(Worker(number, self.count, writes, self._lifeline[0]))
+            self._be(Worker(number, self.count, writes, self._lifeline[0]), pause_s)
         os.close(writes)
         self._children[pid] = number
         return reads
 
-    def _be(self, worker: Worker) -> None:
+    def _be(self, worker: Worker, pause_s: float) -> None:
         """The worker's whole life; nothing of the watching process runs after it."""
         code = 1
         try:
@@ -111,6 +112,8 @@ class Supervisor:
             os.close(self._lifeline[1])
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
+            if pause_s:
+                self.pause(pause_s)
             code = self.work(worker)
         except BaseException:  # noqa: BLE001 - shown as any other crash, and the process ends here
             sys.excepthook(*sys.exc_info())
@@ -138,6 +141,10 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _pause_s(deaths: int) -> float:
+    return 0.0 if deaths == 1 else min(2.0 ** (deaths - 2), LONGEST_PAUSE_S)
 
 
 def _is_ready(reads: int) -> bool:
