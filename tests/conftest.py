@@ -18,6 +18,7 @@ __all__ = ["llamacpp", "smollm2_file"]
 """Fixtures of the whole run that live in files of their own."""
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("house"))
 settings.load_profile("house")
 
 _OF_THE_USER = (

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from tests.support.source import FILES, FORMATS, SOURCE, all_imports, file_of, imports, part_of, target_part, tree
+from tests.support.unmeasured import unmeasured
 
 LAYERS = (
     {"__main__"},
@@ -226,7 +227,11 @@ def test_every_module_can_be_imported_alone() -> None:
         if relative.name != "__main__":
             names.append(".".join(parts))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _IMPORT_EACH, *names], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", _IMPORT_EACH, *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=unmeasured(),
     )
 
     assert (done.stdout, done.returncode) == ("", 0), done.stderr

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.histories import HISTORIES, ZONES, History, by_key, sums_of, without_zeros, written
+from tests.support.laws import law
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 from tests.support.slow_report import slow_sums
 
@@ -17,7 +18,7 @@ from llmledger.ledger.queries import aggregate
 
 
 @given(HISTORIES, st.lists(st.sampled_from([*DIMENSIONS, "tag:env"]), max_size=3, unique=True), st.sampled_from(ZONES))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@law(50)
 def test_reports_agree_with_a_slow_second_implementation(history: History, by: list[str], zone: str) -> None:
     """Any grouping in any zone, with corrections of every kind."""
     connection, entries = written(history)
@@ -28,7 +29,7 @@ def test_reports_agree_with_a_slow_second_implementation(history: History, by: l
 
 
 @given(HISTORIES, st.sampled_from([*DIMENSIONS, "tag:env"]), st.sampled_from(ZONES))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@law(30)
 def test_the_sum_over_any_single_valued_dimension_is_the_total(history: History, dimension: str, zone: str) -> None:
     """litellm#21894, litellm#32581: rows of a grouping never add up to more or less than the total."""
     connection, _ = written(history)
@@ -45,7 +46,7 @@ def test_the_sum_over_any_single_valued_dimension_is_the_total(history: History,
 
 
 @given(HISTORIES, st.sampled_from(ZONES), st.sampled_from(["2026-11-01", "2026-10-25", "2026-10-04"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@law(30)
 def test_the_days_of_a_range_add_up_to_the_range(history: History, zone: str, middle: str) -> None:
     """litellm#27780, litellm#29568: single-day reports sum to the range, on days of 23 and 25 hours too."""
     connection, _ = written(history)

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.histories import (
     HISTORIES,
@@ -16,6 +16,7 @@ from tests.support.histories import (
     without_zeros,
     write_history,
 )
+from tests.support.laws import law
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 from tests.support.slow_report import Entry, slow_sums
 
@@ -57,7 +58,7 @@ def outside_gaps(entries: list[Entry], answer: Answer, window: Window) -> list[E
     ends=st.tuples(DAY_ENDS, DAY_ENDS),
     cuts=st.tuples(MOMENTS, MOMENTS, st.booleans()),
 )
-@settings(max_examples=100)
+@law(30)
 def test_what_a_report_tells_after_a_prune_is_exact_and_the_rest_is_a_gap(
     histories: tuple[History, History],
     by: list[str],
@@ -97,7 +98,7 @@ def test_what_a_report_tells_after_a_prune_is_exact_and_the_rest_is_a_gap(
     ),
     calendar=st.sampled_from(["home", "UTC"]),
 )
-@settings(max_examples=150)
+@law(40)
 def test_by_days_of_utc_and_of_home_nothing_is_lost(
     histories: tuple[History, History], home: str, cut: datetime, by: list[str], calendar: str
 ) -> None:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.histories import HISTORIES, NEW_YORK_AUTUMN, ZONES, History, by_key, without_zeros, write_history
+from tests.support.laws import law
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 from tests.support.slow_report import Entry, slow_sums
 
@@ -66,7 +67,7 @@ def window_of(since: int | None, until: int | None, zone: str) -> Window:
     ends=st.tuples(ENDS, ENDS),
     chunk=st.integers(1, 9),
 )
-@settings(max_examples=250)
+@law(60)
 def test_reports_from_rollups_agree_with_a_slow_second_implementation(
     histories: list[History], by: list[str], zones: tuple[str, str], ends: tuple[int | None, int | None], chunk: int
 ) -> None:
@@ -88,7 +89,7 @@ def test_reports_from_rollups_agree_with_a_slow_second_implementation(
     ends=st.tuples(ENDS, ENDS),
     selection=SELECTIONS,
 )
-@settings(max_examples=150)
+@law(40)
 def test_a_rolled_ledger_answers_like_one_that_never_was(
     histories: list[History],
     by: list[str],

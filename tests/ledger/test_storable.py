@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import NOON, a_begun, a_finished, a_usage
+from tests.support.laws import law
 
 from llmledger.core.adjustment import Adjustment, Kind, measures_of, place_of
 from llmledger.core.cost import Component
@@ -103,7 +104,7 @@ def requests(draw):
     )
 
 
-@settings(max_examples=25)
+@law(10)
 @given(requests())
 def test_any_request_is_written_and_leaves_its_neighbours_alone(tmp_path_factory, wild):
     """NUL, lone surrogates, 10 MB strings, numbers beyond 64 bit, in every field (litellm#21290, #15519, #31705)."""
@@ -121,7 +122,7 @@ def test_any_request_is_written_and_leaves_its_neighbours_alone(tmp_path_factory
         assert reader.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@settings(max_examples=40)
+@law(15)
 @given(requests())
 def test_mending_twice_changes_nothing_more(wild):
     """What is storable stays as it is, so that a replay writes the same row."""

@@ -9,9 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.claude_logs import MUCH, import_files, line, rows, totals
+from tests.support.laws import law
 
 _CONTENT = """
 SELECT provider, model, project, session, started_at,
@@ -27,7 +28,7 @@ def snapshots(message: int) -> list[str]:
 ANSWERS = [text for message in range(6) for text in snapshots(message)]
 
 
-@settings(max_examples=25)
+@law(10)
 @given(
     order=st.permutations(range(len(ANSWERS))),
     cuts=st.lists(st.integers(0, len(ANSWERS)), max_size=5),
@@ -54,7 +55,7 @@ def test_any_split_order_and_repetition_gives_the_same_ledger(
     assert rows(folder / "plain.db", _CONTENT) == rows(folder / "split.db", _CONTENT)
 
 
-@settings(max_examples=20)
+@law(8)
 @given(lengths=st.lists(st.integers(1, 4_000), max_size=6))
 def test_a_log_that_grows_by_any_bytes_gives_the_same_ledger(
     lengths: list[int], tmp_path_factory: pytest.TempPathFactory
@@ -124,14 +125,15 @@ def _import_process(
     return subprocess.Popen(command, cwd=root)
 
 
-def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [range(0, 20, 5), pytest.param(range(20), marks=pytest.mark.crash)], ids=len)
+def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: Path, moments: range) -> None:
     """Killed between commits, in the middle of them, and while rows are made; then run again to the end.
 
     Half of them read in a process of its own, which ends when nobody listens any more.
     """
     expected = _tree(tmp_path / "logs")
     codes = []
-    for moment in range(20):
+    for moment in moments:
         ledger = tmp_path / f"killed{moment}.db"
         kill = {"wal_bytes": 1 + moment * 40_000} if moment % 2 else {"folders": 1 + moment * 15}
         much = 0 if moment % 4 < 2 else MUCH
@@ -139,7 +141,7 @@ def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: P
         import_files(ledger, sorted((tmp_path / "logs").glob("*.jsonl")))
 
         assert expected == totals(ledger), f"after {kill}"
-    assert codes.count(-signal.SIGKILL) >= 15
+    assert codes.count(-signal.SIGKILL) >= len(moments) * 3 // 4
 
 
 def test_several_processes_import_the_same_logs_at_once(tmp_path: Path) -> None:
