@@ -32,14 +32,17 @@ def test_the_environments_proxy_is_taken_but_for_its_exceptions(
     assert proxies_of(environ)(url) == proxy
 
 
-def fetch(url: str, *, silence_s: float = 10.0) -> bytes:
+def fetch(url: str, *, silence_s: float = 10.0, body: bytes = b"body") -> bytes:
     """The body of an address."""
 
     async def run() -> bytes:
         async with AioUpstream(silence_s=silence_s) as client:
-            answer = await client.send("POST", url, [("x", "y")], b"body")
+            answer = await client.send("POST", url, [("x", "y")], body)
             try:
-                return b"".join([piece async for piece in answer.body()])
+                pieces = []
+                while piece := await answer.read():
+                    pieces.append(piece)
+                return b"".join(pieces)
             finally:
                 answer.close()
 
@@ -51,6 +54,16 @@ def test_a_whole_answer_is_read(upstream: Upstream) -> None:
     upstream.answers(stream_answer([b"a", b"b"]))
 
     assert fetch(upstream.url + "/x?y") == b"ab"
+    assert sorted(upstream.received[0].headers) == ["content-length", "host", "x"]
+
+
+def test_a_large_body_is_sent_whole_and_nothing_is_added_to_it(upstream: Upstream) -> None:
+    """Piece by piece, with the length that it has."""
+    upstream.answers(stream_answer([b"a"]))
+    body = bytes(range(256)) * 10_000
+
+    assert fetch(upstream.url, body=body) == b"a"
+    assert upstream.received[0].body == body
     assert sorted(upstream.received[0].headers) == ["content-length", "host", "x"]
 
 
