@@ -67,6 +67,22 @@ def test_vacuum_gives_room_back(run_cli, written):
     assert written.stat().st_size < before - 500_000
 
 
+def test_vacuum_gives_many_pages_back_at_a_step(written):
+    """Each step is a transaction and a wait for the disk: hundreds of pages take one of them, not hundreds."""
+    with sqlite3.connect(written) as connection:
+        connection.execute("INSERT INTO contents VALUES (x'01', 0, ?, NULL)", ("x" * 1_500_000,))
+        connection.execute("DELETE FROM contents")
+        connection.commit()
+        (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    connection.close()
+    steps = []
+    vacuum(written, now=lambda: NOON, tick=lambda: steps.append(1))
+    assert pages > 300 and len(steps) < 20
+    with sqlite3.connect(written) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+    connection.close()
+
+
 def test_verify_is_content_with_a_sound_ledger(run_cli, written):
     """Every promise is named; nothing needs the user."""
     result = run_cli("db", "verify")

@@ -115,7 +115,11 @@ def vacuum(path: Path, *, now: Callable[[], datetime], tick: Callable[[], None] 
     try:
         while _free_pages(store):
             with store.locked(patience_s=_PATIENCE_S) as connection:
-                connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                free = _free_pages(store)
+                # As a script, since `execute` takes one step of it, and each step gives back a single page.
+                connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+                if _free_pages(store) >= free:
+                    break
             tick()
         with store.locked(patience_s=_PATIENCE_S) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
