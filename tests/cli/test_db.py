@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import NOON, a_finished
 
 from llmledger.ledger import open_ledger, open_reader
+from llmledger.ledger.upkeep import vacuum
 
 
 @pytest.fixture
