@@ -175,6 +175,19 @@ def test_a_port_that_somebody_has_is_told_before_anything_is_made(
     assert "nobody answers" in run_cli("proxy", "status", env=manager.environ).stdout
 
 
+def test_doctor_finds_a_service_that_does_not_listen(run_cli: RunCli, home: Path, port: int) -> None:
+    """It was installed, so somebody counts on it; where none is installed nothing is said."""
+    assert "service" not in run_cli("doctor").stdout
+    unit = home / ".config/systemd/user/llmledger-proxy.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("")
+    result = run_cli("doctor", env={"COLUMNS": "200"})
+
+    assert result.exit_code == 1
+    assert f"nobody listens at http://127.0.0.1:{port}" in result.stdout
+    assert "journalctl --user -u llmledger-proxy.service" in result.stdout
+
+
 def test_what_the_manager_refuses_is_told(run_cli: RunCli, manager: FakeManager) -> None:
     """In its own words, with where to read more."""
     manager.log.with_name("asked.broken").touch()

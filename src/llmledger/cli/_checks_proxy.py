@@ -31,6 +31,17 @@ def check_connections(world: Surroundings) -> Iterator[Finding]:
         elif here:
             yield Finding(Level.FINE, "connect", f"{where} goes to {', '.join(here)}")
     yield from _variables(world, listening)
+    yield from _service(world, proxy.url, listening)
+
+
+def _service(world: Surroundings, url: str, listening: dict[str, bool]) -> Iterator[Finding]:
+    from llmledger.cli._service_manager import manager
+
+    service = manager(world, ())
+    if service.is_installed and not _listens(url, listening):
+        where = shown_path(world, service.file)
+        text = f"the proxy is installed as a service ({where}), and nobody listens at {url}"
+        yield Finding(Level.PROBLEM, "connect", text, f"See why: {service.log}; start it anew: llmledger proxy install")
 
 
 def _variables(world: Surroundings, listening: dict[str, bool]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 from llmledger.clients import _jsonc
 from llmledger.clients._contract import Client, Machine, Proxy, Setting
 
-SUMMARY = "Claude Code (settings.json, also for its extension in VS Code)."
+SUMMARY = "Claude Code (settings.json)."
 
 
 def _folder(on: Machine) -> Path:
