@@ -174,6 +174,35 @@ def check_reported(world: Surroundings) -> Iterator[Finding]:
             yield Finding(Level.NOTE, "prices", text, f"llmledger pricing show {one.provider}/{one.model}")
 
 
+def check_statements(world: Surroundings) -> Iterator[Finding]:
+    """Nothing came into a period after a statement settled it."""
+    from contextlib import ExitStack
+
+    from llmledger.cli._import_means import open_existing
+    from llmledger.core.money import money_text
+    from llmledger.core.reconcile.cells import time_of
+    from llmledger.core.reconcile.sentences import period_text
+    from llmledger.ledger.clearance import late_arrivals
+
+    with ExitStack() as stack:
+        reader = open_existing(stack, world.ledger_path())
+        late = late_arrivals(reader.connection) if reader is not None else []
+    for one in late:
+        period = period_text(time_of(one.since_ms), time_of(one.until_ms), one.zone)
+        what = " and ".join(
+            f"{count:,} {word if count == 1 else f'{word}s'}"
+            for count, word in ((one.requests, "request"), (one.corrections, "correction"))
+            if count
+        )
+        text = f"{what} ({money_text(one.cost_nanousd)}) came after statement {one.statement} settled {one.provider}, {period}"
+        yield Finding(
+            Level.PROBLEM,
+            "statements",
+            text,
+            f"Look at report --uncleared --provider {one.provider}, then reconcile undo {one.statement} and --record it again.",
+        )
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("settings", check_settings),
     ("ledger", check_ledger),
@@ -182,6 +211,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("keys", check_keys),
     ("local", check_local),
     ("tools", check_tools),
+    ("statements", check_statements),
     ("connect", check_connections),
 )
 """In the order that they are told."""

@@ -18,6 +18,7 @@ from llmledger.cli._render import warn
 from llmledger.core.period import Clock, parse_window
 from llmledger.core.selection import BILLINGS, STATUSES, Selection, parse_choices, parse_tags, split_values
 from llmledger.core.window import Window, zone_named
+from llmledger.errors import UsageError
 
 if TYPE_CHECKING:
     from llmledger.ledger import Reader
@@ -65,6 +66,8 @@ OPTIONS: dict[str, tuple[Any, object]] = {
     "billing": (_texts("billing", help=f"{', '.join(BILLINGS)}."), None),
     "unpriced": (_flag("unpriced", help="Only those without a price."), False),
     "estimated": (_flag("estimated", help="Only those whose numbers are estimates."), False),
+    "cleared": (_flag("cleared", help="Only those that a recorded statement covers."), False),
+    "uncleared": (_flag("uncleared", help="Only billable ones that none covers yet."), False),
 }
 
 
@@ -94,9 +97,15 @@ class Chosen:
     billing: list[str] | None = None
     unpriced: bool = False
     estimated: bool = False
+    cleared: bool = False
+    uncleared: bool = False
 
     def selection(self) -> Selection:
         """The filters; raises UsageError for a value that cannot be meant."""
+        if self.cleared and self.uncleared:
+            raise UsageError(
+                "--cleared and --uncleared exclude each other", hint="Give one of them, or neither for all."
+            )
         plain = {name: split_values(getattr(self, name) or ()) for name in (*_VALUES, "model", "provider")}
         return Selection(
             **plain,
@@ -105,6 +114,8 @@ class Chosen:
             billing=parse_choices("billing", self.billing or (), BILLINGS),
             unpriced=self.unpriced,
             estimated=self.estimated,
+            cleared=self.cleared,
+            uncleared=self.uncleared,
         )
 
     def clock(self, home_zone: str = "UTC") -> Clock:

@@ -106,6 +106,10 @@ class Selection:
     billing: tuple[str, ...] = ()
     unpriced: bool = False
     estimated: bool = False
+    cleared: bool = False
+    """Billable ones that a recorded statement was compared with."""
+    uncleared: bool = False
+    """Billable ones that no recorded statement was compared with."""
 
     @property
     def is_everything(self) -> bool:
@@ -115,7 +119,7 @@ class Selection:
     @property
     def needs_rows(self) -> bool:
         """Whether a filter looks at what only detail rows have."""
-        return bool(self.session or self.branch or self.tag or self.unpriced)
+        return bool(self.session or self.branch or self.tag or self.unpriced or self.cleared or self.uncleared)
 
     def json(self) -> dict[str, object]:
         """The filters that were given, as a report's envelope names them."""

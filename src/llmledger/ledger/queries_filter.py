@@ -15,6 +15,7 @@ from llmledger.core.selection import (
     is_failed,
 )
 from llmledger.core.words import CostSource, UsageQuality, is_estimated
+from llmledger.ledger.clearance import BILLABLE, covering
 
 Params = list[object]
 _Entry = TypeVar("_Entry")
@@ -170,6 +171,14 @@ def session_conditions(conditions: Conditions, selection: Selection) -> None:
 
 TAG_VALUE = "(SELECT t.value FROM json_each(s.tags) t WHERE t.key = ?)"
 """The SQL of one tag's value; takes the key as a parameter."""
+
+
+def clearing_conditions(conditions: Conditions, selection: Selection, *, alias: str, time: str, known: str) -> None:
+    """Add the conditions on whether a recorded statement covers a row, or a correction."""
+    if selection.cleared or selection.uncleared:
+        covered = f"EXISTS ({covering(alias, time, known)})"
+        conditions.add(covered if selection.cleared else f"NOT {covered}")
+        conditions.add(f"{alias}.trait_id IN (SELECT t.id FROM traits t WHERE {BILLABLE})")
 
 
 def filters_sessions(selection: Selection) -> bool:

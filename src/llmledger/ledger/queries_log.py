@@ -9,6 +9,7 @@ from llmledger.ledger.queries_filter import (
     NET_UNPRICED,
     Conditions,
     allowed_ids,
+    clearing_conditions,
     filters_attributions,
     read_dictionaries,
     session_conditions,
@@ -48,6 +49,7 @@ def standing_conditions(connection: Connection, window: Window, selection: Selec
     ):
         conditions.ids(f"COALESCE(n.{column}, r.{column})", ids)
     session_conditions(conditions, selection)
+    clearing_conditions(conditions, selection, alias="r", time="started_ms", known="r.id <= q.last_request")
     if selection.unpriced:
         conditions.add(NET_UNPRICED)
     return conditions

@@ -3,7 +3,7 @@
 from llmledger.core.report import COUNTS
 from llmledger.core.usage import COLUMN_UNITS
 from llmledger.core.window import Stretch
-from llmledger.ledger.queries_filter import NET_UNPRICED, Conditions, session_conditions
+from llmledger.ledger.queries_filter import NET_UNPRICED, Conditions, clearing_conditions, session_conditions
 from llmledger.ledger.queries_reading import Reading
 from llmledger.ledger.queries_shape import time_conditions
 
@@ -88,6 +88,8 @@ def _conditions(reading: Reading, stretch: Stretch, alias: str, time: str, above
         time_conditions(conditions, f"{alias}.{time}", stretch.since_ms, stretch.until_ms)
     reading.allowed.apply(conditions, f"{alias}.")
     session_conditions(conditions, reading.question.selection)
+    known = "r.id <= q.last_request" if alias == "r" else "(a.kind = 'reconcile' OR a.id <= q.last_adjustment)"
+    clearing_conditions(conditions, reading.question.selection, alias=alias, time=time, known=known)
     if reading.question.selection.unpriced:
         conditions.add(NET_UNPRICED)
     return conditions

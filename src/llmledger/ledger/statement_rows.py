@@ -11,7 +11,8 @@ from typing import Any
 from llmledger.core.reconcile.booked import Booked, Skip, never
 from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import COLUMN_UNITS, Quantity
-from llmledger.ledger.statement_sums import BILLABLE, quarter_hours
+from llmledger.ledger.clearance import BILLABLE
+from llmledger.ledger.statement_sums import quarter_hours
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
 _FACTS = 15

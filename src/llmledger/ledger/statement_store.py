@@ -10,6 +10,7 @@ from llmledger.core.adjustment import Adjustment, Kind
 from llmledger.core.statement import StatementLine
 from llmledger.errors import UsageError
 from llmledger.ledger.booking import Books
+from llmledger.ledger.clearance import BILLABLE
 from llmledger.ledger.rows import SELECT_ADJUSTMENT, adjustment_from_row, as_dict, ms_of, time_of
 
 
@@ -69,10 +70,10 @@ class Kept:
     """Requests of its period and provider that came after it was compared."""
 
 
-_KEPT = """SELECT s.id, s.format, s.provider, s.name, s.since_ms, s.until_ms, s.timezone, s.currency, s.total, s.recorded_ms,
+_KEPT = f"""SELECT s.id, s.format, s.provider, s.name, s.since_ms, s.until_ms, s.timezone, s.currency, s.total, s.recorded_ms,
   s.undone_ms, s.verdict,
-  (SELECT count(*) FROM requests x JOIN models m ON m.id = x.model_id WHERE m.provider = s.provider
-    AND x.started_ms >= s.since_ms AND x.started_ms < s.until_ms AND x.id > s.last_request)
+  (SELECT count(*) FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id WHERE {BILLABLE}
+    AND m.provider = s.provider AND x.started_ms >= s.since_ms AND x.started_ms < s.until_ms AND x.id > s.last_request)
 FROM statements s"""
 
 

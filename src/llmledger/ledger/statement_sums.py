@@ -8,9 +8,8 @@ from typing import Any
 
 from llmledger.core.reconcile.booked import QUARTER_MS, Booked
 from llmledger.core.usage import COLUMN_UNITS, Quantity
+from llmledger.ledger.clearance import BILLABLE
 
-BILLABLE = "t.billing IN ('api', 'unknown') AND t.cost_source NOT IN ('cache', 'not_billed')"
-"""Which requests a provider may bill."""
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
 _SELECT = f"""SELECT x.started_ms / {QUARTER_MS} AS quarter, m.provider, m.model, o.served_model, count(*), sum(x.cost_nanousd),
   group_concat(x.components), group_concat(x.other_usage), {", ".join(f"sum(x.{name})" for name in _UNITS)}
