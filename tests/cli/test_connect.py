@@ -79,6 +79,7 @@ def test_connecting_and_undoing_leave_the_file_as_it_was(run_cli: RunCli, home: 
     assert "// mine" in connected
     assert stat.S_IMODE(claude.stat().st_mode) == 0o640
     assert (stat.S_IMODE(record.stat().st_mode), stat.S_IMODE(record.parent.stat().st_mode)) == (0o600, 0o700)
+    assert "canary" not in record.read_text()
     assert "Nobody listens" in done.stderr
     assert "connected" in run_cli("connect").stdout
 

@@ -8,7 +8,7 @@ from tests.support.clients import FOLDER, NOWHERE, PROVIDERS, PROXY, Case, cases
 from llmledger.clients import _dotenv, _jsonc, _toml_lines, _yaml_lines, load, names
 from llmledger.clients._contract import Client, Machine, Proxy
 from llmledger.errors import CannotConnect
-from llmledger.operations.connect import Change, State, addresses, connect_again, disconnect, state_of
+from llmledger.operations.connect import State, addresses, connect, connect_again, disconnect, state_of
 
 CASES = cases()
 REFUSED = cases(refused=True)
@@ -22,10 +22,6 @@ AN_EDIT = {
 
 def ids(case: Case) -> str:
     return f"{case.name}-{case.folder.name}"
-
-
-def record(case: Case) -> Change:
-    return case.connected(case.before)
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
@@ -50,7 +46,7 @@ def test_a_connected_tool_says_so_and_changes_no_more(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_undoing_is_exact(case: Case) -> None:
     """Byte for byte; a file that was not there goes away again."""
-    assert disconnect(case.client, case.file, case.after, record(case)).after == case.before
+    assert disconnect(case.client, case.after, case.record).after == case.before
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
@@ -60,7 +56,7 @@ def test_undoing_keeps_what_the_user_has_edited_since(case: Case) -> None:
     assert client.syntax is not None
     assert case.after is not None
     edit = AN_EDIT[client.syntax]  # type: ignore[index]
-    undone = disconnect(client, case.file, edit(case.after), record(case))
+    undone = disconnect(client, edit(case.after), case.record)
 
     assert undone.notes == ()
     assert undone.after is not None
@@ -75,7 +71,7 @@ def test_undoing_keeps_what_the_user_has_edited_since(case: Case) -> None:
 def test_undoing_leaves_a_value_that_the_user_has_changed(case: Case) -> None:
     """It is told, and stays."""
     assert case.after is not None
-    undone = disconnect(case.client, case.file, case.after.replace(":4747/", ":9999/"), record(case))
+    undone = disconnect(case.client, case.after.replace(":4747/", ":9999/"), case.record)
 
     assert undone.notes
     assert ":9999/" in (undone.after or "")
@@ -85,13 +81,25 @@ def test_undoing_leaves_a_value_that_the_user_has_changed(case: Case) -> None:
 def test_connecting_for_another_project_remembers_the_first_state(case: Case) -> None:
     """Undoing then leads back to what the user had, not to the first project."""
     proxy = Proxy(PROXY.url + "/p/acme%20inc")
-    again = connect_again(
-        case.read(case.after, proxy), record(case), PROVIDERS.get, lambda text: case.read(text, proxy)
+    change, record = connect_again(
+        case.read(case.after, proxy), case.record, PROVIDERS.get, lambda text: case.read(text, proxy)
     )
 
-    assert again.before == case.before
-    assert "/p/acme%20inc/" in (again.after or "")
-    assert disconnect(case.client, case.file, again.after, again).after == case.before
+    assert change.before == case.after
+    assert "/p/acme%20inc/" in (change.after or "")
+    assert disconnect(case.client, change.after, record).after == case.before
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.before], ids=ids)
+def test_nothing_of_the_file_is_kept(case: Case) -> None:
+    """Settings hold keys: what is written down has only what was put in and what that replaced."""
+    canary = "canary" * 3
+    text = AN_EDIT[case.client.syntax](case.before).replace("mine", canary)  # type: ignore[index]
+    _, record = connect(case.read(text), PROVIDERS.get)
+
+    assert canary not in repr(record)
+    kept = "".join(patch.before for patch in record.patches)
+    assert len(kept) <= sum(len(edit.before or "") + 4 for edit in record.edits)
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=ids)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from llmledger.clients import load, names
 from llmledger.clients._contract import Client, Machine, Proxy
-from llmledger.operations.connect import Change, Reading, connect, read_client
+from llmledger.operations.connect import Reading, connect, read_client
+from llmledger.operations.settings_change import Change, Record
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "clients"
 PROXY = Proxy("http://127.0.0.1:4747")
@@ -58,7 +59,12 @@ class Case:
 
     def connected(self, text: str | None, proxy: Proxy = PROXY) -> Change:
         """What connecting makes of a text."""
-        return connect(self.read(text, proxy), PROVIDERS.get)
+        return connect(self.read(text, proxy), PROVIDERS.get)[0]
+
+    @property
+    def record(self) -> Record:
+        """The way back from `after` to `before`."""
+        return connect(self.read(self.before), PROVIDERS.get)[1]
 
     def _text(self, stem: str) -> str | None:
         found = list(self.folder.glob(f"{stem}.*"))

@@ -9,8 +9,9 @@ from llmledger.cli._connect_tools import Tool, addresses_of_providers, beside_of
 from llmledger.cli._context import Surroundings
 from llmledger.clients._contract import Proxy
 from llmledger.errors import AnswerIsNo
-from llmledger.operations.connect import Change, State, connect, connect_again, disconnect, read_client
+from llmledger.operations.connect import State, connect, connect_again, disconnect, read_client
 from llmledger.operations.connection_store import carry_out, forget, keep, kept, missing_folders, read_text
+from llmledger.operations.settings_change import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,18 @@ def connected(world: Surroundings, tool: Tool, proxy: Proxy, *, is_meant: bool) 
     record = kept(records(world), tool.name)
     address_of = addresses_of_providers(world)
     if record is None:
-        to_keep = connect(reading, address_of)
-        to_keep = replace(to_keep, made=missing_folders(reading.file))
+        change, anew = connect(reading, address_of)
+        anew = replace(anew, made=missing_folders(reading.file))
     else:
         beside = beside_of(tool)
-        to_keep = connect_again(
-            reading,
-            record,
-            address_of,
-            lambda text: read_client(tool.client, reading.file, text, proxy, beside),
+        change, anew = connect_again(
+            reading, record, address_of, lambda text: read_client(tool.client, reading.file, text, proxy, beside)
         )
-    change = replace(to_keep, before=reading.text)
     if change.is_nothing:
         return Done(tool, State.CONNECTED, change, notes)
     if not is_meant:
         return Done(tool, "would change", change, notes)
-    where = keep(records(world), tool.name, to_keep)
+    where = keep(records(world), tool.name, anew)
     try:
         carry_out(change)
     except BaseException:
@@ -80,7 +77,7 @@ def undone(world: Surroundings, tool: Tool, *, is_meant: bool) -> Done:
     record = kept(records(world), tool.name)
     if record is None:
         raise AnswerIsNo(f"{tool.name} was not connected from here", hint="See how it stands: llmledger connect")
-    change = disconnect(tool.client, record.file, read_text(record.file), record)
+    change = disconnect(tool.client, read_text(record.file), record)
     if not is_meant:
         return Done(tool, "would change", change, change.notes)
     if not change.is_nothing:

@@ -10,21 +10,27 @@ from collections.abc import Sequence
 def with_line(text: str, section: str, key: str, line: str) -> str:
     """The text with `line` for `key` in a section (`a.b`; empty before all headers), replaced or added at its end."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines()
+    lines = text.splitlines(keepends=True)
     start, end = _section(lines, section)
     if start is None:
-        lines += [*([""] if lines else []), f"[{section}]", line]
-        return newline.join(lines) + newline
+        gap = [newline] if lines else []
+        return "".join([*_ended(lines, newline), *gap, f"[{section}]{newline}", line + newline])
     number = _number(lines, start, end, key)
     if number is not None:
-        lines[number] = line
-        return newline.join(lines) + newline
+        ending = lines[number][len(lines[number].rstrip("\r\n")) :]
+        lines[number] = line + (ending or newline)
+        return "".join(lines)
     while start < end < len(lines) and lines[end - 1].startswith("#"):
         end -= 1  # a comment right above a header belongs to that header
     while end > start and not lines[end - 1].strip():
         end -= 1
-    gap = [""] if lines[end:] and lines[end].strip() else []
-    return newline.join([*lines[:end], line, *gap, *lines[end:]]) + newline
+    gap = [newline] if lines[end:] and lines[end].strip() else []
+    return "".join([*_ended(lines[:end], newline), line + newline, *gap, *lines[end:]])
+
+
+def _ended(lines: list[str], newline: str) -> list[str]:
+    """Lines of which the last one has its end."""
+    return [*lines[:-1], lines[-1] + newline] if lines and not lines[-1].endswith("\n") else lines
 
 
 def without_line(text: str, section: str, key: str) -> str:

@@ -1,10 +1,8 @@
 """Point a tool of somebody else's at the proxy by its own settings file, and take that back exactly.
 
-Nothing is searched for here: the file, the folder of the records and the addresses of providers are given. A record keeps
-what the file was before, readable by its owner alone, because settings may hold keys.
+Nothing is searched for here: the file, the folder of the records and the addresses of providers are given.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from llmledger.clients._contract import Client, Place, Proxy, Setting, Unclear, address_in, inner
-from llmledger.core.redaction import redact
+from llmledger.clients._contract import Client, Place, Proxy, Setting, Syntax, Unclear, address_in, inner
 from llmledger.errors import CannotConnect
+from llmledger.operations.settings_change import Change, Edit, Record, text_hash, way_back
 
 AddressOf = Callable[[str], str | None]
 """From a provider's name to where it is reached from here."""
@@ -34,47 +32,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """One value that was set, and the one before."""
-
-    place: Place
-    before: str | None
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What happens to one settings file."""
-
-    file: Path
-    before: str | None
-    """None when the file was not there."""
-    after: str | None
-    """None when it is taken away again."""
-    edits: tuple[Edit, ...] = ()
-    notes: tuple[str, ...] = ()
-    made: tuple[Path, ...] = ()
-    """Folders that had to be made for the file, innermost first."""
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether the file stays as it is."""
-        return self.before == self.after
-
-    def diff(self) -> str:
-        """The change as a unified diff with one line around it; what looks like a secret is not shown."""
-        lines = difflib.unified_diff(
-            (self.before or "").splitlines(),
-            (self.after or "").splitlines(),
-            f"{self.file}" if self.before is not None else "/dev/null",
-            f"{self.file}" if self.after is not None else "/dev/null",
-            lineterm="",
-            n=1,
-        )
-        return "\n".join(_shown(line) for line in lines)
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """A settings file as it is, and what a connected tool has in it."""
 
@@ -88,10 +45,8 @@ class Reading:
 
 def read_client(client: Client, file: Path, text: str | None, proxy: Proxy, beside: Mapping[str, str]) -> Reading:
     """Look at a tool's settings. Raises CannotConnect."""
-    if client.syntax is None:
-        raise TypeError("only a tool with a settings file can be read")
     try:
-        settings = client.syntax.read(text or "")
+        settings = _syntax(client).read(text or "")
     except Unclear:
         raise _unclear(client, file, ()) from None
     wanted = client.wanted(settings, proxy, beside)
@@ -115,15 +70,14 @@ def addresses(reading: Reading) -> Iterator[str]:
             yield found
 
 
-def connect(reading: Reading, address_of: AddressOf) -> Change:
-    """What connects a tool: its own settings with the wanted values, everything else as it was. Raises CannotConnect.
+def connect(reading: Reading, address_of: AddressOf) -> tuple[Change, Record]:
+    """What connects a tool: its own settings with the wanted values, everything else as it was; and the way back.
 
     A switch that the user has set stays. An address of another gateway is not replaced: the key it is used with would go
-    to somebody else.
+    to somebody else. Raises CannotConnect.
     """
-    client, text = reading.client, reading.text or ""
-    syntax = client.syntax
-    edits = []
+    client, syntax = reading.client, _syntax(reading.client)
+    texts, edits = [reading.text or ""], []
     for one, now in zip(reading.wanted, reading.present, strict=True):
         if now == one.value or (now is not None and one.provider is None):
             continue
@@ -131,17 +85,26 @@ def connect(reading: Reading, address_of: AddressOf) -> Change:
             raise _elsewhere(client, one, now)
         edits.append(Edit(one.place, now, one.value))
         try:
-            text = syntax.put(text, one.place, one.value) if syntax is not None else text
+            texts.append(syntax.put(texts[-1], one.place, one.value))
         except Unclear:
             raise _unclear(client, reading.file, reading.wanted) from None
-    after = reading.text if not edits else text
-    return Change(file=reading.file, before=reading.text, after=after, edits=tuple(edits))
+    settings = syntax.read(texts[0])
+    outer = {edit.place[:length] for edit in edits for length in range(1, len(edit.place))}
+    record = Record(
+        file=reading.file,
+        is_new=reading.text is None,
+        after_hash=text_hash(texts[-1]),
+        patches=way_back(texts),
+        edits=tuple(edits),
+        created=tuple(place for place in sorted(outer, key=len) if inner(settings, place) is None),
+    )
+    return Change(file=reading.file, before=reading.text, after=texts[-1] if edits else reading.text), record
 
 
 def connect_again(
-    reading: Reading, record: Change, address_of: AddressOf, look: Callable[[str | None], Reading]
-) -> Change:
-    """What connects a tool that is connected already, perhaps otherwise: what is kept as `before` stays the user's own.
+    reading: Reading, record: Record, address_of: AddressOf, look: Callable[[str | None], Reading]
+) -> tuple[Change, Record]:
+    """What connects a tool that is connected already, perhaps otherwise; the way back leads to what the user had.
 
     `look` reads the tool's settings anew from another text. Raises CannotConnect.
     """
@@ -149,57 +112,58 @@ def connect_again(
         raise CannotConnect(
             f"{reading.client.title} is connected in {record.file} already", hint="Take that back first: --undo"
         )
-    own = disconnect(reading.client, reading.file, reading.text, record)
-    return replace(connect(look(own.after), address_of), made=record.made)
+    own = disconnect(reading.client, reading.text, record)
+    change, anew = connect(look(own.after), address_of)
+    return replace(change, before=reading.text), replace(anew, made=record.made)
 
 
-def disconnect(client: Client, file: Path, text: str | None, record: Change) -> Change:
+def disconnect(client: Client, text: str | None, record: Record) -> Change:
     """What takes a connection back. Raises CannotConnect when the file has changed so that it cannot be.
 
     A file that is as it was left becomes what it was before, byte for byte; of one that was edited since only the
     values are taken back, and those that the user has changed stay.
     """
+    file, syntax = record.file, _syntax(client)
     if text is None:
         return Change(file=file, before=None, after=None, notes=(f"{file} is not there any more.",))
-    if text == record.after:
-        return Change(file=file, before=text, after=record.before, made=record.made)
-    if client.syntax is None:
-        raise TypeError("only a tool with a settings file can be disconnected")
+    if record.is_of(text):
+        return Change(file=file, before=text, after=record.restored(text), made=record.made)
     notes = []
     edited = text
     try:
-        old = client.syntax.read(record.before or "")
         for edit in reversed(record.edits):
-            settings = client.syntax.read(edited)
-            place = _found(settings, edit)
+            place = _found(syntax.read(edited), edit)
             if place is None:
                 notes.append(f"{_name(edit.place)} was changed since and stays as it is.")
             elif edit.before is not None:
-                edited = client.syntax.put(edited, place, edit.before)
+                edited = syntax.put(edited, place, edit.before)
             else:
-                edited = _without_empty(client, client.syntax.drop(edited, place), place, old)
+                edited = _without_empty(syntax, syntax.drop(edited, place), place, record)
+        is_left = bool(syntax.read(edited)) or not record.is_new
     except Unclear:
         raise CannotConnect(
             f"{file} was changed since, so that the connection cannot be taken back by itself",
             hint="Take these out yourself: "
             + ", ".join(f"{_name(edit.place)} = {edit.after}" for edit in record.edits),
         ) from None
-    is_left = bool(client.syntax.read(edited)) or record.before is not None
     return Change(file=file, before=text, after=edited if is_left else None, notes=tuple(notes), made=record.made)
 
 
-def _without_empty(client: Client, text: str, place: Place, old: object) -> str:
-    """The text without what the connection made on the way to a value and nobody else has filled since."""
+def _syntax(client: Client) -> Syntax:
     if client.syntax is None:
-        return text
+        raise TypeError("only a tool with a settings file can be read and connected")
+    return client.syntax
+
+
+def _without_empty(syntax: Syntax, text: str, place: Place, record: Record) -> str:
+    """The text without what the connection made on the way to a value and nobody else has filled since."""
     for length in range(len(place) - 1, 0, -1):
         outer = place[:length]
-        settings = client.syntax.read(text)
-        if inner(settings, outer) or inner(old, outer) is not None:
+        settings = syntax.read(text)
+        if outer not in record.created or inner(settings, outer):
             break
-        is_there = outer[-1] in (inner(settings, outer[:-1]) or {}) if length > 1 else outer[-1] in settings
-        if is_there:
-            text = client.syntax.drop(text, outer)
+        if outer[-1] in (inner(settings, outer[:-1]) or {}):
+            text = syntax.drop(text, outer)
     return text
 
 
@@ -262,14 +226,3 @@ def _unclear(client: Client, file: Path, wanted: tuple[Setting, ...]) -> CannotC
 def _name(place: Place) -> str:
     """A place as people write it."""
     return ".".join(str(step) for step in place)
-
-
-_SECRET_KEY = re.compile(r"(?i)(key|token|secret|password|auth)[\w-]*[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',}]+)")
-
-
-def _shown(line: str) -> str:
-    found = _SECRET_KEY.search(line)
-    if found is not None and not found["value"].startswith("http"):
-        line = line[: found.start("value")] + "[…]" + line[found.end("value") :]
-    head = line[: len(line) - len(line[1:].lstrip())] if line else ""
-    return head + redact(line[len(head) :])

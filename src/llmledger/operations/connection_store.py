@@ -4,10 +4,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from llmledger.errors import CannotConnect
-from llmledger.operations.connect import Change, Edit
+from llmledger.operations.settings_change import Change, Edit, Patch, Record
 
 BOUND = 4 * 1024 * 1024
 """Bytes of a settings file; what is longer is something else."""
@@ -50,37 +51,37 @@ def carry_out(change: Change) -> None:
         raise CannotConnect(f"{change.file} cannot be written: {problem.strerror}") from problem
 
 
-def keep(folder: Path, name: str, change: Change) -> Path:
-    """Write down what was changed for a tool, and what its file was before; only its owner can read it."""
-    record = folder / f"{name}.json"
-    told = {
-        "file": str(change.file),
-        "before": change.before,
-        "after": change.after,
-        "made": [str(one) for one in change.made],
-        "edits": [{"place": list(one.place), "before": one.before, "after": one.after} for one in change.edits],
-    }
+def keep(folder: Path, name: str, record: Record) -> Path:
+    """Write down how a tool's settings become again what they were; only the owner can read it. Raises CannotConnect."""
+    file = folder / f"{name}.json"
+    told = asdict(record) | {"file": str(record.file), "made": [str(one) for one in record.made]}
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(record, json.dumps(told, ensure_ascii=True, indent=1), mode=0o600)
+        _replace(file, json.dumps(told, indent=1), mode=0o600)
     except OSError as problem:
-        raise CannotConnect(f"{record} cannot be written: {problem.strerror}") from problem
-    return record
+        raise CannotConnect(f"{file} cannot be written: {problem.strerror}") from problem
+    return file
 
 
-def kept(folder: Path, name: str) -> Change | None:
+def kept(folder: Path, name: str) -> Record | None:
     """The record of a tool; None when it was never connected. Raises CannotConnect."""
-    record = folder / f"{name}.json"
-    text = read_text(record)
+    file = folder / f"{name}.json"
+    text = read_text(file)
     if text is None:
         return None
     try:
         told = json.loads(text)
-        edits = tuple(Edit(tuple(one["place"]), one["before"], one["after"]) for one in told["edits"])
-        made = tuple(Path(one) for one in told["made"])
-        return Change(file=Path(told["file"]), before=told["before"], after=told["after"], edits=edits, made=made)
+        return Record(
+            file=Path(told["file"]),
+            is_new=told["is_new"],
+            after_hash=told["after_hash"],
+            patches=tuple(Patch(**one) for one in told["patches"]),
+            edits=tuple(Edit(tuple(one["place"]), one["before"], one["after"]) for one in told["edits"]),
+            created=tuple(tuple(place) for place in told["created"]),
+            made=tuple(Path(one) for one in told["made"]),
+        )
     except (ValueError, KeyError, TypeError) as problem:
-        raise CannotConnect(f"{record} cannot be understood", hint="Take the settings out by hand.") from problem
+        raise CannotConnect(f"{file} cannot be understood", hint="Take the settings out by hand.") from problem
 
 
 def names_kept(folder: Path) -> Iterator[str]:
