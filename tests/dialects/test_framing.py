@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmledger.core.usage import Usage
-from llmledger.dialects import can_decode, decoded, load
+from llmledger.dialects import can_decode, decoded, load, unpacked
 from llmledger.dialects._aws_events import AwsEvents
 from llmledger.dialects._json_stream import EDGE, Edges, JsonObjects
 from llmledger.dialects._metering import unwrapped
@@ -312,3 +312,25 @@ def test_a_fold_that_fails_is_flagged_and_the_meter_goes_on() -> None:
         meter = FoldMeter(Failing())
         meter.feed(stream)
         assert meter.finish() == replace(meter.so_far, flags=("parser_error",))
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity", "gzip", "GZIP", "deflate", "br", "zstd"])
+def test_a_packed_request_is_unpacked_for_reading(encoding: str | None) -> None:
+    """In every encoding that answers may have."""
+    name = (encoding or "").lower()
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress}.get(name, bytes)
+    if name in {"br", "zstd"}:
+        pack = pytest.importorskip({"br": "brotli", "zstd": "zstandard"}[name]).compress
+    body = b'{"model": "m", "x": "' + bytes(range(32, 127)) * 200 + b'"}'
+
+    assert unpacked(pack(body), encoding) == body
+
+
+def test_of_what_cannot_be_unpacked_only_the_readable_beginning_is_read() -> None:
+    """An unknown encoding has none; a broken body has what came before the break; a bomb has its first megabytes."""
+    packed = gzip.compress(bytes(range(256)) * 4000, compresslevel=0)
+
+    assert unpacked(b"anything", "shorthand") == b""
+    assert unpacked(b"no gzip at all", "gzip") == b""
+    assert unpacked(packed[:100_000] + b"\xff" * 50_000, "gzip").startswith(bytes(range(256)))
+    assert 8 * 1024 * 1024 <= len(unpacked(gzip.compress(bytes(100_000_000)), "gzip")) < 20 * 1024 * 1024

@@ -48,6 +48,30 @@ def test_other_options_of_the_stream_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        (
+            b'{"temperature": 1e0, "stream_options" : { "odd":1.50 } ,"stream":true}',
+            b'{"temperature": 1e0, "stream_options" : {"include_usage":true, "odd":1.50 } ,"stream":true}',
+        ),
+        (b'{"stream":true,"stream_options":{ }}', b'{"stream":true,"stream_options":{"include_usage":true }}'),
+        (b'{"stream":true,"stream_options":null}', b'{"stream":true,"stream_options":{"include_usage":true}}'),
+        (
+            b'{"stream":true,"tools":[{"stream_options":{"x":1}}]}',
+            b'{"stream_options":{"include_usage":true},"stream":true,"tools":[{"stream_options":{"x":1}}]}',
+        ),
+        (
+            b'{"stream":true,"tools":[{"stream_options":{}}],"stream_options":{"x":1}}',
+            b'{"stream":true,"tools":[{"stream_options":{}}],"stream_options":{"include_usage":true,"x":1}}',
+        ),
+    ],
+)
+def test_beside_other_options_every_other_byte_stays_too(body: bytes, changed: bytes) -> None:
+    """apfel#100: unknown options, spacing and numbers as they came; the name deeper in the body means nothing."""
+    assert asked(body) == changed
+
+
+@pytest.mark.parametrize(
     ("body", "dialect", "provider"),
     [
         (b'{"stream":false}', "openai_chat", "openai"),

@@ -9,9 +9,9 @@ from importlib.resources import files
 from typing import Protocol, cast
 
 from llmledger.dialects._contract import BuiltRequest, Meter, Prompt, RequestFacts
-from llmledger.dialects._encoding import can_decode, decoded
+from llmledger.dialects._encoding import can_decode, decoded, unpacked
 
-__all__ = ["Dialect", "can_decode", "decoded", "from_path", "load", "names"]
+__all__ = ["Dialect", "can_decode", "decoded", "from_path", "load", "names", "unpacked"]
 
 
 class ReadRequest(Protocol):

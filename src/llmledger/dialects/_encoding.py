@@ -19,6 +19,9 @@ LIBRARIES = {"br": "brotli", "zstd": "zstandard"}
 _STEP = 1024 * 1024
 """Bytes decoded at a time, so that a bomb does not fill the memory."""
 
+_PIECE = 4096
+_UNPACKED_BOUND = 8 * 1024 * 1024
+
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
@@ -65,6 +68,23 @@ def decoded(meter: Meter, encoding: str | None) -> Meter:
     """A meter for a body with a content encoding: gzip, deflate, and br or zstd where a decoder is installed."""
     name = (encoding or "").strip().casefold()
     return meter if name in {"", "identity"} else DecodedMeter(meter, name)
+
+
+def unpacked(body: bytes, encoding: str | None) -> bytes:
+    """A body without its content encoding, as far as it is there and readable, and at most some megabytes of it."""
+    name = (encoding or "").strip().casefold()
+    if name in {"", "identity"}:
+        return body
+    decode, pieces = _decoder(name), []
+    size = at = 0
+    try:
+        while decode is not None and at < len(body) and size < _UNPACKED_BOUND:
+            pieces += decode(body[at : at + _PIECE])
+            at, size = at + _PIECE, sum(map(len, pieces))
+    except Exception:
+        # Each library has its own error for broken data; what came before it is what there is.
+        return b"".join(pieces)
+    return b"".join(pieces)
 
 
 @cache

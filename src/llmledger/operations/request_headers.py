@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
@@ -53,7 +54,8 @@ METADATA = (
 )
 """Headers with a JSON object of further facts."""
 
-METADATA_USERS = ("_user", "user", "user_id")
+METADATA_USERS = ("_user", "user", "user_id", "userid", "user_name", "username")
+"""Members of such an object that name the user, however they are cased."""
 
 CLIENT_IDS = ("x-request-id", "helicone-request-id", "x-litellm-call-id", "idempotency-key", "x-client-request-id")
 
@@ -62,12 +64,34 @@ _PLACES: Mapping[str, tuple[str, int]] = {
 }
 """Of each header the field that it tells, and which place it has among those that tell it."""
 
+TAG_HEADERS: Mapping[str, str] = {"helicone-session-name": "session_name", "helicone-session-path": "session_path"}
+"""Headers that are a tag of another name."""
+
 TAG_PREFIXES = ("helicone-property-", "x-bf-dim-", "x-bf-lh-", "x-llmledger-tag-")
 TAG_LISTS = ("x-llmledger-tags", "x-litellm-tags")
 
 CREDENTIALS = ("x-api-key", "x-goog-api-key", "api-key", "authorization")
 
-ENDS_HERE = ("x-llmledger-", "helicone-", "x-litellm-", "x-portkey-", "cf-aig-", "x-langwatch-", "langfuse_", "x-bf-")
+VIRTUAL_KEYS = ("x-litellm-api-key", "x-portkey-api-key", "helicone-auth", "x-bf-vk", "otari-key")
+"""Keys for other gateways; they tell who asks where no key of a provider does."""
+
+_PUBLIC = frozenset(
+    {"accept", "accept-encoding", "accept-language", "anthropic-version", "anthropic-beta", "connection"}
+)
+_PUBLIC |= frozenset({"content-encoding", "content-length", "content-type", "host", "user-agent"})
+_SHORTEST_SECRET = 8
+
+ENDS_HERE = (
+    "x-llmledger-",
+    "helicone-",
+    "x-litellm-",
+    "x-portkey-",
+    "cf-aig-",
+    "x-langwatch-",
+    "langfuse_",
+    "x-bf-",
+    "otari-",
+)
 """Beginnings of headers that are meant for a gateway and not for a provider."""
 
 HOP_BY_HOP = frozenset(
@@ -141,8 +165,9 @@ def attribution(
     """For whom a request is: its headers, then its body, then what lies beneath (the path, the settings)."""
     told = _told(headers)
     metadata = _metadata(headers)
-    user = told.get("user") or next((metadata[name] for name in METADATA_USERS if name in metadata), None)
-    words = {name: value for name, value in metadata.items() if name not in METADATA_USERS}
+    users = {name.casefold(): value for name, value in metadata.items() if name.casefold() in METADATA_USERS}
+    user = told.get("user") or next((users[name] for name in METADATA_USERS if name in users), None)
+    words = {name: value for name, value in metadata.items() if name.casefold() not in METADATA_USERS}
     told["user"] = user or facts.user
     told["app"] = _product(told.get("app"))
     told["session"] = told.get("session") or _trace(headers) or facts.session
@@ -169,11 +194,22 @@ def client_request_id(headers: Mapping[str, str]) -> str | None:
 
 def credential(headers: Mapping[str, str], query: str) -> str | None:
     """The API key of a request, wherever its provider wants it."""
-    for name in CREDENTIALS:
+    for name in (*CREDENTIALS, *VIRTUAL_KEYS):
         if value := headers.get(name, "").strip():
             scheme, _, rest = value.partition(" ")
             return rest.strip() if rest and scheme.casefold() in {"bearer", "basic"} else value
     return next((part[4:] for part in query.split("&") if part.startswith("key=")), None)
+
+
+def secrets(headers: Mapping[str, str], query: str) -> tuple[str, ...]:
+    """Whatever of a request's headers and query an error might repeat, the longest first: only its own parts know which
+    of them are keys, so none is kept.
+    """
+    values = [value for name, value in headers.items() if name not in _PUBLIC]
+    values += [value.partition(" ")[2].strip() for value in values]
+    values += [unquote(part.partition("=")[2]) for part in query.split("&")]
+    values += [part.partition("=")[2] for part in query.split("&")]
+    return tuple(sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True))
 
 
 def billing_of(key: str | None, headers: Mapping[str, str], *, is_local: bool) -> Billing:
@@ -238,6 +274,8 @@ def _tags(headers: Mapping[str, str]) -> dict[str, str]:
         if name.startswith(TAG_PREFIXES):
             prefix = next(each for each in TAG_PREFIXES if name.startswith(each))
             found[name[len(prefix) :][:64]] = value[:_WORD_BOUND]
+    for name in TAG_HEADERS.keys() & headers.keys():
+        found[TAG_HEADERS[name]] = headers[name][:_WORD_BOUND]
     for name in TAG_LISTS:
         for word in headers.get(name, "").split(","):
             key, _, value = word.strip().partition("=")

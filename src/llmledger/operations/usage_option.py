@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create#chat-create-s
 
 import json
 import re
+from collections.abc import Iterator
 
 from llmledger.dialects._contract import RequestFacts
 
@@ -15,7 +16,7 @@ UNASKED = frozenset({"groq", "mistral", "openrouter", "perplexity", "xai"})
 _HELD_BOUND = 64 * 1024
 _EVENT_END = re.compile(rb"\r?\n\r?\n|\r\r")
 _OBJECT_START = re.compile(rb"\s*\{")
-_HAS_OPTIONS = re.compile(rb'"stream_options"\s*:')
+_OPTIONS = re.compile(rb'"stream_options"\s*:\s*(?P<value>\{|null|)')
 
 
 def with_usage_asked(body: bytes, facts: RequestFacts, *, dialect: str | None, provider: str) -> bytes | None:
@@ -25,22 +26,31 @@ def with_usage_asked(body: bytes, facts: RequestFacts, *, dialect: str | None, p
     start = _OBJECT_START.match(body)
     if start is None:
         return None
-    if _HAS_OPTIONS.search(body):
-        return _rewritten(body)
-    return body[: start.end()] + b'"stream_options":{"include_usage":true},' + body[start.end() :]
+    added = body[: start.end()] + b'"stream_options":{"include_usage":true},' + body[start.end() :]
+    if not _OPTIONS.search(body):
+        return added
+    # Other options of the stream stay as they are; the name may also stand deeper, where it means nothing.
+    return next((changed for changed in (*_extended(body), added) if _asks(changed)), None)
 
 
-def _rewritten(body: bytes) -> bytes | None:
-    """The body with the option beside other options of the stream, which stay."""
+def _extended(body: bytes) -> Iterator[bytes]:
+    """The body with the option put into each object that could be the options of the stream."""
+    for found in _OPTIONS.finditer(body):
+        head, rest = body[: found.start("value")], body[found.end("value") :]
+        if found["value"] == b"null":
+            yield head + b'{"include_usage":true}' + rest
+        else:
+            comma = b"" if rest.lstrip()[:1] == b"}" else b","
+            yield head + b'{"include_usage":true' + comma + rest
+
+
+def _asks(body: bytes) -> bool:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    options = said.get("stream_options") or {}
-    if not isinstance(options, dict):
-        return None
-    said["stream_options"] = {**options, "include_usage": True}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return False
+    options = said.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 class UsageHider:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from llmledger.core.money import nanousd_from_usd
 from llmledger.core.request import Attribution, Begun
 from llmledger.core.words import Billing
-from llmledger.dialects import decoded, load
+from llmledger.dialects import decoded, load, unpacked
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.dialects._request import texts
 from llmledger.operations import request_headers as header
@@ -74,7 +74,8 @@ def open_request(
     facts = RequestFacts()
     if place.dialect is not None:
         path = f"{place.endpoint}?{query}" if query else place.endpoint
-        facts = load(place.dialect).read_request(body, path=path)
+        plain = unpacked(body, headers.get("content-encoding"))
+        facts = load(place.dialect).read_request(plain, path=path)
     key = header.credential(headers, query)
     told = keeper.billing.get(place.provider)
     opening = Opening(
@@ -117,16 +118,18 @@ def over_limit(begun: Begun, headers: Mapping[str, str]) -> str | None:
     return None if most <= limit else "this request could cost more than its limit; it was not sent"
 
 
-def without_echo(reading: Reading, body: bytes) -> tuple[Reading, tuple[str, ...]]:
+def without_echo(reading: Reading, body: bytes, encoding: str | None = None) -> tuple[Reading, tuple[str, ...]]:
     """A failed answer and the texts of its request, which the error must not carry into a row.
 
-    Looking for echoes takes long in a long prompt: of its error only the kind is kept.
+    Looking for echoes takes long in a long prompt, and cannot be done in one that nobody can unpack: of such a request's
+    error only the kind is kept.
     """
     if reading.error_message is None:
         return reading, ()
-    if len(body) > ECHO_BOUND:
+    plain = unpacked(body, encoding)
+    if len(plain) > ECHO_BOUND or (body and not plain):
         return replace(reading, error_message=None), ()
-    return reading, texts(body)
+    return reading, texts(plain)
 
 
 def open_meter(place: Place, facts: RequestFacts, encoding: str | None) -> Meter | None:

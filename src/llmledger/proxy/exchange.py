@@ -74,7 +74,6 @@ class Metered:
         self._send = send
         self._facts = RequestFacts()
         self._meter: Meter | None = None
-        self._key = header.credential(asked.headers, asked.query)
         self._start = world.monotonic()
         self._first_ms: int | None = None
         self._http_status: int | None = None
@@ -247,7 +246,7 @@ class Metered:
             self._drain_end.cancel()
             self._world.draining -= 1
         reading = self._meter.finish() if self._meter is not None else Reading()
-        reading, private = without_echo(reading, self._incoming.kept)
+        reading, private = without_echo(reading, self._incoming.kept, self._asked.headers.get("content-encoding"))
         if self._has_switched:
             reading = replace(reading, flags=(*reading.flags, SWITCHED))
         if status is Status.COMPLETED and reading.error_type is not None:
@@ -263,7 +262,7 @@ class Metered:
             provider_request_id=self._provider_id,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_ms if self._facts.stream else None,
-            secrets=(self._key,) if self._key else (),
+            secrets=header.secrets(self._asked.headers, self._asked.query) if reading.error_message else (),
             private=private,
         )
         finished = self._world.recorder.settle(begun, ending)

@@ -177,13 +177,12 @@ class _Metered(Call):
             return
         self._is_ended = True
         reading = self._meter.finish() if self._meter is not None else Reading()
-        reading, private = without_echo(reading, _content(self._request))
+        reading, private = without_echo(reading, _content(self._request), self._headers.get("content-encoding"))
         if status is Status.COMPLETED and reading.error_type is not None:
             status = Status.FAILED
         if status is Status.CANCELLED and reading.is_complete:
             # Everything was there; only the end of the connection was not waited for.
             status, error_type = Status.COMPLETED, None
-        key = header.credential(self._headers, self._query)
         ending = Ending(
             status=status,
             reading=reading,
@@ -192,7 +191,7 @@ class _Metered(Call):
             provider_request_id=self._provider_id,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_ms if self._facts.stream else None,
-            secrets=(key,) if key else (),
+            secrets=header.secrets(self._headers, self._query) if reading.error_message else (),
             private=private,
         )
         try:
