@@ -49,7 +49,7 @@ class _Place:
     model: str = "gpt-4o"
     pid: int = 0
     is_slow: bool = False
-    """It gets a tenth of the requests."""
+    """It gets a twentieth of the requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _loads(case: _Case, places: list[_Place], smoke: bool) -> list[Load]:
         for place, load in zip(places, loads, strict=True):
             body = (STREAMED if case.is_stream else ASKED) | {"model": place.model}
             request = post(place.address, place.path, body)
-            count = case.connections if smoke else case.requests // ROUNDS // (10 if place.is_slow else 1)
+            count = case.connections if smoke else case.requests // ROUNDS // (20 if place.is_slow else 1)
             if turn == 0:
                 asyncio.run(ask_many(place.address, request, case.connections, case.connections, Load()))
             cpu = cpu_s(place.pid)

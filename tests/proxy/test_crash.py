@@ -162,9 +162,7 @@ def test_thirty_seconds_without_the_ledger_nobody_notices_and_nothing_is_lost(
                 assert load.statuses[200] == provider.asked.total()
                 await asyncio.to_thread(proxy.wait_for, "SELECT count(*) FROM requests", provider.asked.total())
                 # A worker may still wait for the other one, which brings its spool back.
-                async with asyncio.timeout(30):
-                    while (await asyncio.to_thread(proxy.health))["ledger"] != "ok":
-                        await asyncio.sleep(0.1)
+                await asyncio.to_thread(proxy.wait_until_well)
                 assert check_equal(provider.asked, proxy) == 0
                 return meanwhile, held, grown
 

@@ -66,6 +66,13 @@ class ProxyProcess:
             told: dict[str, Any] = json.load(answer)
         return told
 
+    def wait_until_well(self) -> None:
+        """Until it says that its ledger can be written."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self.health()["ledger"] != "ok":
+            assert time.monotonic() < deadline, self.health()
+            time.sleep(0.05)
+
     def memory_mb(self) -> float:
         """Memory that is resident, of all its processes."""
         return sum(map(memory_mb, self.processes()))
