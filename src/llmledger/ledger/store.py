@@ -16,7 +16,7 @@ from llmledger.ledger.connection import (
     prepare_file,
     storage_errors,
 )
-from llmledger.ledger.events import AnyEvent
+from llmledger.ledger.events import Adjust, AnyEvent, Begin, Finish
 from llmledger.ledger.lock import FairLock, lock_path
 from llmledger.ledger.migrations import Birth, check_schema, migrate
 from llmledger.ledger.rows import ms_of
@@ -26,6 +26,10 @@ CHECKPOINT_EVENTS = 500
 
 _OF_THE_EVENT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 _OF_THE_VALUES = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
+_OF_ONE_EVENT = (*_OF_THE_EVENT, *_OF_THE_VALUES, sqlite3.OperationalError)
+
+_REPEATABLE = (Begin, Finish, Adjust)
+"""Events that can be written anew after they were rolled back; a call may have done more than write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +136,22 @@ class Store:
 
     def transact(self, events: Sequence[AnyEvent]) -> list[Any]:
         """Write all events in one transaction; the caller holds the lock. Raises sqlite3.Error or LedgerNewer."""
+        if all(isinstance(event, _REPEATABLE) for event in events):
+            # Nearly always all of them can be written: only when one cannot is each put into a savepoint of its own.
+            try:
+                return self._transaction(events, lambda event: event.apply(self.books))
+            except _OF_ONE_EVENT as error:
+                if _is_of_the_file(error):
+                    raise
+        return self._transaction(events, self._apply)
+
+    def _transaction(self, events: Sequence[AnyEvent], apply: Callable[[AnyEvent], Any]) -> list[Any]:
         connection = self.connection
         before = connection.total_changes
         connection.execute("BEGIN IMMEDIATE")
         try:
             check_schema(connection, self.path)
-            results = [self._apply(event) for event in events]
+            results = [apply(event) for event in events]
             connection.execute("COMMIT")
             # One event of an import writes thousands of rows: every few of them make the log long enough.
             self._since_checkpoint += max(len(events), (connection.total_changes - before) // 150)
@@ -153,7 +167,7 @@ class Store:
         connection.execute("SAVEPOINT event")
         try:
             result = event.apply(self.books)
-        except (*_OF_THE_EVENT, *_OF_THE_VALUES, sqlite3.OperationalError) as error:
+        except _OF_ONE_EVENT as error:
             if _is_of_the_file(error):
                 raise
             self.books.forget()
