@@ -270,3 +270,41 @@ def test_headers_for_a_gateway_reach_it(metering: Metering, upstream: Upstream) 
     (got,) = upstream.received
     assert (got.headers["helicone-auth"], "x-llmledger-user" in got.headers) == ("x", False)
     assert rows(metering)[0]["user"] == "ann"
+
+
+@libraries
+def test_asynchronous_clients_keep_limits_and_complete_polls_too(
+    library: str, metering: Metering, upstream: Upstream
+) -> None:
+    """The same, in the other way of calling."""
+    module = pytest.importorskip(library)
+    end = {"id": "resp_bg1", "status": "completed", "usage": {"input_tokens": 3000, "output_tokens": 700}}
+    upstream.answers(json_answer(end | {"status": "queued", "usage": None}), json_answer(end))
+
+    async def run() -> list[int]:
+        transport = AsyncLedgerTransport(module.AsyncHTTPTransport(), metering=metering)
+        async with module.AsyncClient(transport=transport) as http:
+            asked = {"model": "gpt-5", "input": "x", "max_output_tokens": 1_000_000}
+            url = upstream.url + "/v1/responses"
+            refused = await http.post(url, json=asked, headers={"x-llmledger-max-cost": "0.01"})
+            answers = [await http.post(url, json=asked), *[await http.get(f"{url}/resp_bg1") for _ in range(3)]]
+            return [refused.status_code, *[answer.status_code for answer in answers]]
+
+    assert asyncio.run(run()) == [402, 200, 200, 200, 200]
+    (row,) = rows(metering)
+    assert (row["cost_usd"], row["adjustments"]) == ("0.01075", 2)
+
+
+def test_without_anybody_to_tell_troubles_are_warnings(tmp_path: Path, upstream: Upstream) -> None:
+    """A program that named nobody hears of them as Python tells such things."""
+    ledger = open_ledger(tmp_path / "ledger.db", now=lambda: datetime.now(UTC))
+    metering = Metering(ledger=ledger, book=load([packaged_folder()]), provider="openai")
+    upstream.answers(json_answer({}))
+    httpx = import_module("httpx")
+    with (
+        httpx.Client(transport=LedgerTransport(httpx.HTTPTransport(), metering=metering)) as http,
+        http.stream("POST", upstream.url + "/v1/responses", json={"model": "gpt-5"}) as answer,
+    ):
+        ledger.close()
+        with pytest.warns(RuntimeWarning, match="a row could not be written"):
+            answer.read()

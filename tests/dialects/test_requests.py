@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmledger.core.usage import Usage
 from llmledger.dialects import load
 from llmledger.dialects._contract import Attachment, Prompt
 from llmledger.dialects._request import texts
@@ -291,3 +292,30 @@ def test_the_texts_of_a_request_are_known_so_that_they_can_be_kept_out_of_errors
     assert set(texts(body)) == {"one", "two"}
     assert texts(b"plain") == ("plain",)
     assert texts(b"") == ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seconds", "context"),
+    [
+        ({"durationSeconds": 6, "sampleCount": 2, "resolution": "1080P"}, 12, {"resolution": "1080p"}),
+        ({"durationSeconds": "4"}, 4, {}),
+        ({}, 8, {}),
+        ("nothing", 8, {}),
+    ],
+)
+def test_a_video_is_ordered_by_the_second(parameters: object, seconds: int, context: dict[str, str]) -> None:
+    """Length times number; what is left out is one video of the usual length."""
+    body = json.dumps({"instances": [{"prompt": "x"}], "parameters": parameters}).encode()
+    facts = load("gemini_operations").read_request(body, path="/v1beta/models/veo-3.1:predictLongRunning")
+
+    assert (facts.model, facts.ordered, facts.price_context) == ("veo-3.1", Usage(video_seconds=seconds), context)
+
+
+def test_an_order_that_was_refused_uses_nothing() -> None:
+    """Only an operation that was begun counts as what was ordered."""
+    asked = load("gemini_operations").read_request(b"{}", path="/v1beta/models/veo-3.1:predictLongRunning")
+    begun, refused = (load("gemini_operations").meter(asked=asked) for _ in range(2))
+    begun.feed(b'{"name": "models/veo-3.1/operations/1"}')
+    refused.feed(b'{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}')
+
+    assert (begun.finish().usage, refused.finish().usage) == (Usage(video_seconds=8), Usage())
