@@ -20,9 +20,18 @@ ZONES = (
 )
 NEW_YORK_AUTUMN = int(datetime(2026, 11, 1, 5, tzinfo=UTC).timestamp() * 1000)
 """The night in which New York's clocks go back; the days around it also have Chatham's and Lord Howe's changes near."""
+CLOCK_CHANGES = [
+    int(datetime(2026, *change, tzinfo=UTC).timestamp() * 1000)
+    for change in ((9, 26, 14), (10, 3, 15, 30), (11, 1, 6), (11, 1, 9))
+]
+"""Chatham's and Lord Howe's spring, New York's and Los Angeles' autumn."""
+STARTS = st.one_of(
+    st.integers(-40 * 86_400_000, 40 * 86_400_000).map(lambda away: NEW_YORK_AUTUMN + away),
+    st.builds(int.__add__, st.sampled_from(CLOCK_CHANGES), st.integers(-5_400_000, 5_400_000)),
+)
 FACTS = st.builds(
     Fact,
-    started_ms=st.integers(-40 * 86_400_000, 40 * 86_400_000).map(lambda away: NEW_YORK_AUTUMN + away),
+    started_ms=STARTS,
     provider=st.sampled_from(["openai", "anthropic"]),
     model=st.sampled_from(["a", "b/c"]),
     user=st.sampled_from([None, "ada", "bob"]),

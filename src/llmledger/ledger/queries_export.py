@@ -10,7 +10,7 @@ from llmledger.core.window import Window, from_unix_ms
 from llmledger.ledger.codec import to_plain
 from llmledger.ledger.merging import SOURCE_KEY
 from llmledger.ledger.queries import Connection
-from llmledger.ledger.queries_filter import Conditions
+from llmledger.ledger.queries_filter import Conditions, allowed_ids, read_dictionaries
 from llmledger.ledger.queries_log import STANDING_REQUESTS, standing_conditions
 from llmledger.ledger.queries_shape import time_conditions
 from llmledger.ledger.rows import (
@@ -35,12 +35,12 @@ def read_view(connection: Connection, window: Window, selection: Selection, *, c
 
 
 def read_records(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
-    """The selected requests as they were written, each followed by its corrections; then those of no request."""
+    """The selected requests as they were written, each followed by its corrections; then those without a row."""
     return Table(
         ("record", "value"),
         chain(
             _requests(connection, window, selection, content=content),
-            _orphans(connection),
+            _orphans(connection, window, selection),
             _keys(connection, window, selection),
         ),
     )
@@ -89,9 +89,18 @@ def _requests(
             yield from _contents(connection, request_id)
 
 
-def _orphans(connection: Connection) -> Iterator[tuple[object, ...]]:
-    """Corrections of whole days, as invoices make them."""
-    yield from _adjustments(connection, "x.request_id IS NULL", ())
+def _orphans(connection: Connection, window: Window, selection: Selection) -> Iterator[tuple[object, ...]]:
+    """The selected corrections without a row here: of whole days, as invoices make them, and of pruned requests."""
+    if selection.needs_rows:
+        return
+    conditions = Conditions()
+    conditions.add(
+        "(x.request_id IS NULL OR NOT EXISTS (SELECT 1 FROM seen k JOIN requests q ON q.id = k.row "
+        "WHERE k.key = x.request_id))"
+    )
+    time_conditions(conditions, "x.effective_ms", window.since_ms, window.until_ms)
+    allowed_ids(selection, read_dictionaries(connection)).apply(conditions, "x.")
+    yield from _adjustments(connection, " AND ".join(conditions.clauses), tuple(conditions.params))
 
 
 def _adjustments(connection: Connection, condition: str, params: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
