@@ -18,6 +18,11 @@ from llmledger.errors import UsageError
 SUMMARY = "OpenAI chat completions and the many servers that imitate them"
 PATHS = ("/chat/completions", "/completions", "/completion", "/fim/completions")
 
+_ORDINARY = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "obfuscation"}
+)
+"""Members of nearly every message; one with others is looked at more closely."""
+
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 
 
@@ -107,10 +112,22 @@ class _Chat:
 
     def take(self, message: Json, event: str) -> str:
         draft = self.draft
-        draft.model = name(message.get("model")) or draft.model
-        draft.response_id = name(message.get("id")) or draft.response_id
+        if (model := message.get("model")) != draft.model:
+            draft.model = name(model) or draft.model
+        if (response_id := message.get("id")) != draft.response_id:
+            draft.response_id = name(response_id) or draft.response_id
         if (tier := name(message.get("service_tier"), bound=64)) is not None:
             draft.context["service_tier"] = tier
+        if not message.keys() <= _ORDINARY or event == "error" or message.get("object") == "error":
+            return self._unusual(message, event)
+        text = self._choices(message)
+        if usage := mapping(message.get("usage")):
+            self._usage(usage, message)
+        return text
+
+    def _unusual(self, message: Json, event: str) -> str:
+        """A message with more in it than nearly all have."""
+        draft = self.draft
         self._error(message, event)
         text = self._choices(message)
         if "content" in message or "tokens_predicted" in message:
