@@ -79,10 +79,12 @@ class Upstream:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.connections = 0
         self._script: list[Answer] = []
         self._reply: Callable[[Received], Answer] | None = None
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server.on_connection = self._connected
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -115,6 +117,10 @@ class Upstream:
                 return json_answer({"error": {"message": "nothing was scripted"}}, 500)
             return self._script.pop(0) if len(self._script) > 1 else self._script[0]
 
+    def _connected(self) -> None:
+        with self._lock:
+            self.connections += 1
+
     def close(self) -> None:
         """Stop listening and wait for the server's thread."""
         self._server.shutdown()
@@ -125,6 +131,12 @@ class Upstream:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    on_connection: Callable[[], None]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count a connection, then serve it."""
+        self.on_connection()
+        super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is part of the tests."""

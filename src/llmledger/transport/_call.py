@@ -26,7 +26,7 @@ from llmledger.operations.wire import (
 )
 from llmledger.transport._metering import Metering
 
-COMPLETE_PATIENCE_S = 5.0
+COMPLETE_PATIENCE_S = 1.0
 """How long a poll that tells the end of a response waits for a locked ledger."""
 
 
