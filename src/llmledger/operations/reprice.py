@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from llmledger.core.adjustment import Adjustment, Kind, move
+from llmledger.core.adjustment import Adjustment, Answer, Kind, answer_of, move
 from llmledger.core.cost import Cost
 from llmledger.core.request import id_text
 from llmledger.core.selection import Selection
@@ -68,7 +68,7 @@ def reprice(
     done = Repricing(version=prices.version)
     for recorded in found:
         source = recorded.standing.place.cost_source
-        if source in KEPT:
+        if source in KEPT or _is_of_unknown_parts(recorded):
             done.kept += 1
             continue
         cost = _priced_again(recorded, prices, as_of)
@@ -91,16 +91,28 @@ def selected(connection: Connection, window: Window, selection: Selection) -> It
 
 
 def _priced_again(recorded: Recorded, prices: Prices, as_of: datetime | None) -> Cost:
-    finished, usage = recorded.finished, recorded.standing.measures.usage
-    begun = finished.begun if as_of is None else replace(finished.begun, started_at=as_of)
-    context = {**begun.price_context, **finished.price_context}
+    finished, usage, answer = recorded.finished, recorded.standing.measures.usage, _answer(recorded)
+    begun = replace(finished.begun, model=recorded.standing.place.model, started_at=as_of or finished.begun.started_at)
+    context = {**begun.price_context, **finished.price_context, **answer.price_context}
     if finished.parts and usage == finished.usage:
         costs = [
             prices.price(part.provider, part.model, part.usage, at=begun.started_at, context=context)
             for part in finished.parts
         ]
         return sum_costs(finished.parts, costs)
-    return by_served_model(begun, finished.served_model, usage, context=context, prices=prices)[0]
+    return by_served_model(begun, answer.served_model, usage, context=context, prices=prices)[0]
+
+
+def _answer(recorded: Recorded) -> Answer:
+    """What the response said of itself, by its row or by what came later."""
+    answers = [entry.answer for _, entry in recorded.adjustments if entry.answer is not None]
+    return answers[-1] if answers else answer_of(recorded.finished)
+
+
+def _is_of_unknown_parts(recorded: Recorded) -> bool:
+    """Whether a later answer was billed for several models, of which a correction keeps only the sum."""
+    is_corrected = recorded.standing.measures.usage != recorded.finished.usage
+    return is_corrected and "several_models" in _answer(recorded).flags
 
 
 def _count(done: Repricing, recorded: Recorded, cost: Cost) -> None:
