@@ -11,13 +11,16 @@ from tests.support.claude_logs import BOOK, import_files, line, rows, totals
 
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
-from llmledger.importers._contract import LogFile
+from llmledger.importers._contract import Imported, LogFile
 from llmledger.importers.claude_code import read
-from llmledger.ledger import open_ledger
+from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.booking import Booked, Books
 from llmledger.ledger.bulk import Heading, Sheaf, pack
 from llmledger.ledger.connection import open_for_writing
 from llmledger.ledger.imports import Batch, import_batch
+from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.rows import ms_of
+from llmledger.ledger.witnesses import ALWAYS, time_of_others
 from llmledger.operations._import_rows import Rows, Sheaves, request_id_of
 
 _GUARDS = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
@@ -165,3 +168,36 @@ def test_the_last_word_on_a_message_makes_it_exact(tmp_path: Path, ledger_path: 
         ledger_path, "SELECT sum(estimated) FROM (SELECT 1 estimated UNION ALL SELECT estimated FROM adjustments)"
     ) == [(0,)]
     assert totals(ledger_path)[:3] == (1, 10, 100)
+
+
+@pytest.mark.parametrize("is_rolled", [False, True], ids=["rows", "roll-ups"])
+def test_only_what_another_witness_may_have_seen_goes_the_long_way(
+    is_rolled: bool, tmp_path: Path, ledger_path: Path
+) -> None:
+    """Thirty answers in three months, two of them through the proxy: those are linked, and no other is touched."""
+    log = tmp_path / "s1.jsonl"
+    log.write_text("".join(line(number, minute=number * -4_320) for number in range(30)))
+    told = [one for one in read(LogFile(log)) if isinstance(one, Imported)]
+    with open_ledger(ledger_path, now=lambda: NOON) as ledger:
+        for one in (told[3], told[4]):
+            begun = a_begun(started_at=one.started_at, provider=one.provider, model=one.model, source="proxy")
+            ledger.record(a_finished(begun=begun, usage=a_usage(10, 100), provider_request_id=one.provider_request_id))
+    if is_rolled:
+        with open_reader(ledger_path) as reader:
+            assert keep_up(reader.connection, reader.home_zone, worth_it=1) == 2
+    with closing(open_for_writing(ledger_path)) as connection:
+        since, until = time_of_others(connection, 3) or (0, 0)
+    result = import_files(ledger_path, [log])
+
+    inside = [one for one in told if since <= ms_of(one.started_at) <= until]
+    assert 2 <= len(inside) < 20
+    assert (result.added, result.linked) == (28, 2)
+    assert totals(ledger_path)[:3] == (30, 300, 3_000)
+
+
+def test_nobody_else_leaves_no_time_to_be_careful_in(ledger_path: Path) -> None:
+    """And a pruned witness may have seen anything: its key alone is left."""
+    with open_ledger(ledger_path, now=lambda: NOON), closing(open_for_writing(ledger_path)) as connection:
+        assert time_of_others(connection, 3) is None
+        connection.execute("INSERT INTO meta (key, value) VALUES ('witnesses_pruned', '1')")
+        assert time_of_others(connection, 3) == ALWAYS

@@ -35,7 +35,17 @@ from llmledger.ledger.rows import (
 )
 from llmledger.ledger.standing import apply_adjustments, recorded_row
 from llmledger.ledger.storable import storable, storable_adjustment, storable_begun
-from llmledger.ledger.witnesses import LINK, Witness, alike, cause_key, linked_key, pruned_witness, witnesses_of
+from llmledger.ledger.witnesses import (
+    ALWAYS,
+    LINK,
+    Witness,
+    alike,
+    cause_key,
+    linked_key,
+    pruned_witness,
+    time_of_others,
+    witnesses_of,
+)
 
 _STATUS = {Status.COMPLETED: 0, Status.FAILED: 1, Status.CANCELLED: 2, Status.INTERRUPTED: 3}
 _STATUS_BITS = 7
@@ -115,17 +125,21 @@ class Books:
         return self._replace(standing, storable(finished), cause, "A later poll brought the end of the response.")
 
     def finish_sheaves(self, sheaves: Sequence[Sheaf], *, one_by_one: bool = False) -> tuple[int, Counter[Booked]]:
-        """Write rows of one import: those that nobody has seen at once, the others as `finish` does.
+        """Write rows of one import: those that nobody has seen at once, the others as `finish` does. So are those of a
+        time in which another witness saw requests too, for they may be the same.
 
         Stops between two sheaves when somebody waits for the ledger; returns how many sheaves are written, and what
         became of their rows.
         """
         booked: Counter[Booked] = Counter()
-        if one_by_one or self._known_ranks() - {witness.rank(one.source) for one in sheaves}:
-            done, others = 1, [(sheaves[0].headings[row[0]], row) for row in sheaves[0].rows()]
-        else:
-            done, added, known, others = insert_sheaves(self.connection, self._ids, sheaves, self.is_awaited)
-            booked.update({Booked.ADDED: added, Booked.KNOWN: known})
+        rank = witness.rank(sheaves[0].source)
+        crowded = ALWAYS if one_by_one else None
+        if not one_by_one and self._known_ranks() - {rank}:
+            crowded = time_of_others(self.connection, rank)
+        done, added, known, others = insert_sheaves(
+            self.connection, self._ids, sheaves, is_awaited=self.is_awaited, crowded=crowded
+        )
+        booked.update({Booked.ADDED: added, Booked.KNOWN: known})
         booked.update(self.finish(whole_of(heading, row)) for heading, row in others)
         return done, booked
 

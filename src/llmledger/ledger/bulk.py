@@ -117,21 +117,28 @@ def whole_of(heading: Heading, row: RowValues) -> Finished:
 
 
 def insert_sheaves(
-    connection: sqlite3.Connection, ids: Dictionaries, sheaves: Sequence[Sheaf], is_awaited: Callable[[], bool]
+    connection: sqlite3.Connection,
+    ids: Dictionaries,
+    sheaves: Sequence[Sheaf],
+    *,
+    is_awaited: Callable[[], bool],
+    crowded: tuple[int, int] | None = None,
 ) -> tuple[int, int, int, list[tuple[Heading, RowValues]]]:
     """Insert the rows whose keys were never seen, in the caller's transaction, until somebody waits for it.
 
+    A row that began within the `crowded` time (Unix milliseconds) is one of the others, whose way is long: a sheaf of
+    them is enough for one transaction.
     Returns how many sheaves were taken, how many rows were inserted, how many were known for certain, and the others.
     Raises sqlite3.IntegrityError when a request id is there that no source key tells of, as after an export was read
     back: then all must go the long way.
     """
-    work = _Insertion(connection, ids)
+    work = _Insertion(connection, ids, crowded or (1, 0))
     done = 0
     with _guards_laid_aside(connection, sum(sheaf.count for sheaf in sheaves)):
         for sheaf in sheaves:
             work.add(sheaf)
             done += 1
-            if done < len(sheaves) and is_awaited():
+            if done < len(sheaves) and (len(work.others) >= _MANY or is_awaited()):
                 break
         work.see()
     return done, work.added, work.known, work.others
@@ -142,7 +149,8 @@ class _Insertion:
     once.
     """
 
-    def __init__(self, connection: sqlite3.Connection, ids: Dictionaries) -> None:
+    def __init__(self, connection: sqlite3.Connection, ids: Dictionaries, crowded: tuple[int, int]) -> None:
+        self._since, self._until = crowded
         self.added = self.known = 0
         self.others: list[tuple[Heading, RowValues]] = []
         self._connection, self._ids = connection, ids
@@ -163,6 +171,9 @@ class _Insertion:
             heading, digest = headings[row[0]], row[DIGEST]
             if digest in self._own or digest in seen:
                 self._put_aside(heading, row, seen.get(digest))
+                continue
+            if self._since <= row[STARTED] + (row[_LATENCY] or 0) and row[STARTED] <= self._until:
+                self.others.append((heading, row))
                 continue
             self._number += 1
             self.added += 1

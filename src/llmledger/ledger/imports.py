@@ -106,7 +106,7 @@ def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts
         booked += counts
         is_last = is_all and done == len(rest)
         if done < len(part.sheaves):
-            # Somebody waited: leave room for others between any two sheaves.
+            # Somebody waits, or may: leave room for others between any two sheaves.
             most = 1
         rest = rest[done:]
     return RecordCounts(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from llmledger.core import witness
 from llmledger.core.request import Finished
+from llmledger.core.window import DAY_MS
 from llmledger.ledger.dictionaries import digest_of
 from llmledger.ledger.rows import ms_of, time_of
 
@@ -96,6 +97,38 @@ def alike(connection: sqlite3.Connection, finished: Finished) -> list[Witness]:
         Witness(row=row, request_id=other, started_at=time_of(ms), source=source) for row, other, ms, source in rows
     ]
     return sorted(found, key=lambda other: _distance(other, begun.started_at))
+
+
+MARGIN_MS = _TOLERANCE_MS + _NEARNESS_MS + _LONGEST_ANSWER_MS
+"""How far apart two records of one request can be, beside the time that it took."""
+ALWAYS = (-(1 << 62), 1 << 62)
+
+
+def time_of_others(connection: sqlite3.Connection, rank: int) -> tuple[int, int] | None:
+    """Between which times requests lie that witnesses of another rank recorded; None when there are none.
+
+    Generous: days from the roll-ups, which may stand for months, and the rows above their watermarks.
+    """
+    if connection.execute("SELECT 1 FROM meta WHERE key = 'witnesses_pruned'").fetchone() is not None:
+        return ALWAYS
+    sources = connection.execute("SELECT id, source FROM traits").fetchall()
+    others = json.dumps([number for number, source in sources if witness.rank(source) != rank])
+    since, until = connection.execute(_TIME_OF_OTHERS, {"traits": others, "day": DAY_MS}).fetchone()
+    return None if since is None else (since - MARGIN_MS, until + MARGIN_MS)
+
+
+_TIME_OF_OTHERS = """
+WITH others AS MATERIALIZED (SELECT value AS id FROM json_each(:traits)),
+  marks AS (SELECT coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE key = 'rolled_request'), 0) AS request,
+    coalesce(max(CAST(value AS INTEGER)) FILTER (WHERE key = 'rolled_adjustment'), 0) AS adjustment FROM meta)
+SELECT min(since), max(until) FROM (
+  SELECT min(day) * :day AS since, (max(day) + 32) * :day AS until FROM rollup_days
+    WHERE zone = 0 AND trait_id IN (SELECT id FROM others)
+  UNION ALL SELECT min(started_ms), max(started_ms) FROM requests
+    WHERE id > (SELECT request FROM marks) AND trait_id IN (SELECT id FROM others)
+  UNION ALL SELECT min(effective_ms), max(effective_ms) FROM adjustments
+    WHERE id > (SELECT adjustment FROM marks) AND trait_id IN (SELECT id FROM others))
+"""
 
 
 def linked_key(better: bytes, source: str) -> bytes:
