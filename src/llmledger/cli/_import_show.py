@@ -43,7 +43,20 @@ def show_plan(plans: "Sequence[SourcePlan]") -> None:
         out(f"+ without {unpriced:,} requests that have no price (see: pricing check)")
     if any(plan.billing.get("subscription") for plan in plans):
         out("Plan value: what use on a subscription would have cost per token. No money was spent for it.")
-    _note_problems(sum(plan.problems for plan in plans))
+    note_unknown_billing([plan.name for plan in plans if plan.billing.get("unknown")])
+    problems = sum(plan.problems for plan in plans)
+    if problems:
+        note(f"{problems:,} lines or files cannot be read; the import keeps a list of them.", style_name="yellow")
+
+
+def note_unknown_billing(sources: Sequence[str]) -> None:
+    """Say that a plan would be taken for money spent, and how to tell otherwise; before the rows are written."""
+    if sources:
+        first = sources[0]
+        note(
+            f"Nothing tells how {' and '.join(sources)} {'is' if len(sources) == 1 else 'are'} paid: it counts as money."
+        )
+        note(f"If it is a plan, say so once: llmledger import --source {first} --billing subscription")
 
 
 def _plan_row(plan: "SourcePlan") -> tuple[str, ...]:
@@ -96,7 +109,9 @@ def show_results(results: "Sequence[SourceResult]") -> None:
     linked = sum(one.linked for one in results)
     if linked:
         out(f"{linked:,} of the known were recorded by a better witness, such as the proxy.")
-    _note_problems(sum(one.problems for one in results))
+    problems = sum(one.problems for one in results)
+    if problems:
+        note(f"{problems:,} lines or files could not be read. See: llmledger import --problems", style_name="yellow")
 
 
 def results_json(results: "Sequence[SourceResult]") -> str:
@@ -114,11 +129,6 @@ def results_json(results: "Sequence[SourceResult]") -> str:
         for one in results
     ]
     return envelope("llmledger.import/1", {"rows": rows})
-
-
-def _note_problems(count: int) -> None:
-    if count:
-        note(f"{count:,} lines or files could not be read. See: llmledger import --problems", style_name="yellow")
 
 
 def show_problems(problems: "Mapping[str, Sequence[FileProblem]]", *, json: bool) -> None:
