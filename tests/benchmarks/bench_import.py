@@ -42,10 +42,32 @@ def measure(scratch: Path, smoke: bool) -> Iterator[Figure]:
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of one command. Raises when it fails."""
+    """Wall seconds and peak resident megabytes of one command and the processes it starts. Raises when it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(command, env=dict(environ), stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)} ended with status {status}")
-    return time.perf_counter() - began, used.ru_maxrss / 1024
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, _resident_mb(process.pid))
+        time.sleep(0.01)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
+    return time.perf_counter() - began, peak
+
+
+def _resident_mb(pid: int) -> float:
+    """Of a process and its children, memory that they share counted once; 0 where the system does not tell."""
+    total = 0
+    for one in (str(pid), *_children(pid)):
+        try:
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += int(text.partition("\nPss:")[2].split()[0])
+    return total / 1024
+
+
+def _children(pid: int) -> list[str]:
+    try:
+        return [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    except OSError:
+        return []

@@ -34,13 +34,14 @@ _OF_THE_HEADING = (
     *("model_id", "attribution_id", "trait_id", "outcome_id", "session_id", "price_version_id", "rate_id"),
 )
 _COLUMNS = ("id", *_OWN, *_OF_THE_HEADING)
-_INSERT = f"INSERT INTO requests ({', '.join(_COLUMNS)}, attempts, cache_hit, timeline) VALUES "
-_VALUES = f"({', '.join('?' * len(_COLUMNS))}, 1, 0, '')"
-"""What an import cannot know is NULL, and the rest as in `rows.request_row`."""
-_SEE = "INSERT INTO seen (key, row, status, cost_nanousd) VALUES "
-_SEEN = "(?, ?, ?, ?)"
-_AT_ONCE = 50
-"""Rows of one statement: starting one costs as much as a row does."""
+_INSERT = (
+    f"INSERT INTO requests ({', '.join(_COLUMNS)}, attempts, cache_hit, timeline)"
+    f" VALUES ({', '.join('?' * len(_COLUMNS))}, 1, 0, '')"
+)
+"""What an import cannot know is NULL, and the rest as in `rows.request_row`. One row for each statement: one that inserts
+several keeps a journal of every page that it touches, which takes longer than the rows.
+"""
+_SEE = "INSERT INTO seen (key, row, status, cost_nanousd) VALUES (?, ?, ?, ?)"
 _ASKED_AT_ONCE = 500
 _COMPLETED, _SOURCE_KEY = 0, 8
 _GUARDS = ("requests_no_replace", "seen_no_replace")
@@ -165,8 +166,8 @@ class _Insertion:
         """Insert the fresh rows of a sheaf, and their request ids."""
         rows, headings = sheaf.rows(), sheaf.headings
         seen = self._seen(sorted(row[DIGEST] for row in rows))
-        fresh: list[Any] = []
-        ids: list[Any] = []
+        fresh: list[tuple[Any, ...]] = []
+        ids: list[tuple[Any, ...]] = []
         for row in rows:
             heading, digest = headings[row[0]], row[DIGEST]
             if digest in self._own or digest in seen:
@@ -178,20 +179,16 @@ class _Insertion:
             self._number += 1
             self.added += 1
             self._own[digest] = (self._number, row[COST], heading.is_exact)
-            fresh.append(self._number)
-            fresh += row[_REQUEST_ID:]
-            fresh += self._heading_ids(heading)
-            ids += (row[_REQUEST_ID], self._number, _COMPLETED, row[COST])
-        _insert(self._connection, _INSERT, _VALUES, fresh, len(_COLUMNS))
-        _insert(self._connection, _SEE, _SEEN, ids, 4)
+            fresh.append((self._number, *row[_REQUEST_ID:], *self._heading_ids(heading)))
+            ids.append((row[_REQUEST_ID], self._number, _COMPLETED, row[COST]))
+        self._connection.executemany(_INSERT, fresh)
+        self._connection.executemany(_SEE, ids)
 
     def see(self) -> None:
         """Write the source keys of all rows."""
-        keys: list[Any] = []
-        for digest in sorted(self._own):
-            number, cost, _ = self._own[digest]
-            keys += (digest, number, _COMPLETED + _SOURCE_KEY, cost)
-        _insert(self._connection, _SEE, _SEEN, keys, 4)
+        own, status = self._own, _COMPLETED + _SOURCE_KEY
+        keys = ((digest, own[digest][0], status, own[digest][1]) for digest in sorted(own))
+        self._connection.executemany(_SEE, keys)
 
     def _put_aside(self, heading: Heading, row: RowValues, found: tuple[int, int | None] | None) -> None:
         """A row that was there before: known when it stands so already, else it goes the long way."""
@@ -234,14 +231,6 @@ class _Insertion:
                 ids.rate(charged.rate_id, charged.rate, version=charged.price_version),
             )
         return found
-
-
-def _insert(connection: sqlite3.Connection, head: str, row: str, values: list[Any], width: int) -> None:
-    """Insert many rows, given as one list of all their values, some dozens with each statement."""
-    many, size = head + ", ".join([row] * _AT_ONCE), _AT_ONCE * width
-    for start in range(0, len(values), size):
-        part = values[start : start + size]
-        connection.execute(many if len(part) == size else head + ", ".join([row] * (len(part) // width)), part)
 
 
 @contextmanager
