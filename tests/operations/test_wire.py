@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
+
 from llmledger.core.request import Attribution
-from llmledger.core.words import Billing
+from llmledger.core.words import Billing, Status
 from llmledger.dialects._contract import Reading
-from llmledger.operations.wire import Keeper, Place, open_meter, open_request, with_prefixes, without_echo
+from llmledger.operations.wire import Keeper, Place, ended_as, open_meter, open_request, with_prefixes, without_echo
 
 KEEPER = Keeper(source="proxy", fingerprint=lambda key: f"…{key[-4:]}", billing={"corp": "subscription"})
 CHAT = Place(provider="openai", endpoint="/v1/chat/completions", dialect="openai_chat")
@@ -49,3 +51,22 @@ def test_an_error_does_not_carry_the_prompt_into_a_row() -> None:
     assert without_echo(failed, b'{"a": "hello"}') == (failed, ("hello",))
     assert without_echo(failed, b"x" * 2_000_000)[0].error_message is None
     assert without_echo(Reading(), BODY) == (Reading(), ())
+
+
+@pytest.mark.parametrize(
+    ("reading", "status", "error_type", "expected"),
+    [
+        (Reading(), Status.COMPLETED, None, (Status.COMPLETED, None)),
+        (Reading(error_type="overloaded"), Status.COMPLETED, None, (Status.FAILED, None)),
+        (Reading(is_complete=True), Status.CANCELLED, "client_gone", (Status.COMPLETED, None)),
+        (Reading(is_complete=True, error_type="x"), Status.CANCELLED, "client_gone", (Status.FAILED, None)),
+        (Reading(), Status.CANCELLED, "client_gone", (Status.CANCELLED, "client_gone")),
+        (Reading(is_complete=True), Status.CANCELLED, "shutdown", (Status.CANCELLED, "shutdown")),
+        (Reading(is_complete=True), Status.FAILED, "timeout", (Status.FAILED, "timeout")),
+    ],
+)
+def test_what_an_answer_said_decides_how_its_request_ended(
+    reading: Reading, status: Status, error_type: str | None, expected: tuple[Status, str | None]
+) -> None:
+    """Whole before the client left, or an error after 200."""
+    assert ended_as(reading, status, error_type) == expected

@@ -109,6 +109,23 @@ def test_a_provider_that_breaks_off_is_seen_as_broken_by_the_client(
     assert row["cost_source"] != "not_billed"
 
 
+def test_a_provider_that_falls_silent_in_the_middle_is_given_up(tmp_path: Path, upstream: Upstream) -> None:
+    """The client sees a broken stream and no end; the row has what was seen, as a lower bound."""
+    first, _ = halves("anthropic_messages/streamed.sse")
+    never = threading.Event()
+    upstream.answers(stream_answer([first, Wait(never)]))
+    with running_proxy(tmp_path, upstream, silence_s=0.3) as proxy:
+        got: list[bytes] = []
+        with pytest.raises(httpx.RemoteProtocolError):
+            read_into(got, proxy.url + "/anthropic/v1/messages", {"model": "claude-sonnet-4-5", "stream": True})
+        (row,) = proxy.rows()
+        never.set()
+
+    assert b"".join(got) == first
+    assert (row["status"], row["error_type"], row["input_tokens"]) == ("failed", "upstream_broke_off", 25)
+    assert row["usage_quality"] == "partial"
+
+
 def test_an_error_after_200_is_a_failure(proxy: RunningProxy, upstream: Upstream) -> None:
     """new-api#4168: the stream began well and ended in an error event."""
     upstream.answers(stream_answer([(FIXTURES / "anthropic_messages/error_after_200.sse").read_bytes()]))

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from llmledger.core.money import nanousd_from_usd
 from llmledger.core.request import Attribution, Begun
-from llmledger.core.words import Billing
+from llmledger.core.words import Billing, Status
 from llmledger.dialects import decoded, load, unpacked
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.dialects._request import texts
@@ -20,6 +20,9 @@ CHARACTERS_PER_TOKEN = 4
 
 ECHO_BOUND = 1024 * 1024
 """Bytes of a request in which echoes of it are looked for."""
+
+CLIENT_GONE = "client_gone"
+"""The error type of a request whose client left before its answer ended."""
 
 FREE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Lists, polls and clean-up: nothing is generated, so nothing is billed and no row is made."""
@@ -130,6 +133,17 @@ def without_echo(reading: Reading, body: bytes, encoding: str | None = None) -> 
     if len(plain) > ECHO_BOUND or (body and not plain):
         return replace(reading, error_message=None), ()
     return reading, texts(plain)
+
+
+def ended_as(reading: Reading, status: Status, error_type: str | None) -> tuple[Status, str | None]:
+    """How a request ended, by what its answer said: one that was all there when its client left has completed, and one
+    that told an error has failed.
+    """
+    if error_type == CLIENT_GONE and reading.is_complete:
+        status, error_type = Status.COMPLETED, None
+    if status is Status.COMPLETED and reading.error_type is not None:
+        status = Status.FAILED
+    return status, error_type
 
 
 def open_meter(place: Place, facts: RequestFacts, encoding: str | None) -> Meter | None:

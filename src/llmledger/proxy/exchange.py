@@ -13,7 +13,16 @@ from llmledger.operations import request_headers as header
 from llmledger.operations.complete import Poll
 from llmledger.operations.record import Ending, Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
-from llmledger.operations.wire import Keeper, open_meter, open_request, over_limit, with_prefixes, without_echo
+from llmledger.operations.wire import (
+    CLIENT_GONE,
+    Keeper,
+    ended_as,
+    open_meter,
+    open_request,
+    over_limit,
+    with_prefixes,
+    without_echo,
+)
 from llmledger.proxy.credentials import SWITCHED, Credentials
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.records import Records
@@ -150,7 +159,7 @@ class Metered:
             answer = await self._head(raw, payload)
             return await self._relayed(begun, answer, hides=changed is not None)
         except ClientGone:
-            return Status.CANCELLED, "client_gone"
+            return Status.CANCELLED, CLIENT_GONE
         except UpstreamError as error:
             return await self._failed(begun, error)
         finally:
@@ -188,7 +197,7 @@ class Metered:
         finally:
             answer.close()
         if self._has_left and not self._is_served:
-            return Status.CANCELLED, "client_gone"
+            return Status.CANCELLED, CLIENT_GONE
         return (Status.FAILED if answer.status >= 300 else Status.COMPLETED), None
 
     async def _body(self, answer: Exchange, hider: UsageHider | None, *, length: int) -> None:
@@ -249,11 +258,7 @@ class Metered:
         reading, private = without_echo(reading, self._incoming.kept, self._asked.headers.get("content-encoding"))
         if self._has_switched:
             reading = replace(reading, flags=(*reading.flags, SWITCHED))
-        if status is Status.COMPLETED and reading.error_type is not None:
-            status = Status.FAILED
-        if error_type == "client_gone" and reading.is_complete:
-            # Everything was there; only the end of the connection was not waited for.
-            status, error_type = Status.COMPLETED, None
+        status, error_type = ended_as(reading, status, error_type)
         ending = Ending(
             status=status,
             reading=reading,

@@ -15,8 +15,10 @@ from llmledger.operations.complete import Poll, complete
 from llmledger.operations.record import Ending
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import (
+    CLIENT_GONE,
     Keeper,
     Place,
+    ended_as,
     is_free,
     is_poll,
     open_meter,
@@ -160,13 +162,13 @@ class _Metered(Call):
 
     def leave(self) -> None:
         """The program closed the answer; before its end, that is a cancellation."""
-        self._write(Status.CANCELLED, "client_gone")
+        self._write(Status.CANCELLED, CLIENT_GONE)
 
     def fail(self, error: BaseException) -> None:
         """The request or its answer broke off."""
         kind = type(error).__name__
         if not isinstance(error, Exception) or kind == "CancelledError":
-            self._write(Status.CANCELLED, "client_gone")
+            self._write(Status.CANCELLED, CLIENT_GONE)
         elif "Connect" in kind:
             self._write(Status.FAILED, "connect")
         else:
@@ -178,11 +180,7 @@ class _Metered(Call):
         self._is_ended = True
         reading = self._meter.finish() if self._meter is not None else Reading()
         reading, private = without_echo(reading, _content(self._request), self._headers.get("content-encoding"))
-        if status is Status.COMPLETED and reading.error_type is not None:
-            status = Status.FAILED
-        if status is Status.CANCELLED and reading.is_complete:
-            # Everything was there; only the end of the connection was not waited for.
-            status, error_type = Status.COMPLETED, None
+        status, error_type = ended_as(reading, status, error_type)
         ending = Ending(
             status=status,
             reading=reading,
