@@ -173,8 +173,21 @@ def test_an_archive_that_is_cut_off_is_refused(run_cli: RunCli, ledger: Path, tm
     """Half a gzip is an error, not half a ledger called whole."""
     archive = tmp_path / "all.jsonl.gz"
     run_cli("export", "-o", archive)
-    archive.write_bytes(archive.read_bytes()[:-20])
+    whole = archive.read_bytes()
+    for damaged in (whole[:-20], whole[:40] + bytes(20) + whole[60:]):
+        archive.write_bytes(damaged)
 
-    result = run_cli("import", "--source", "llmledger", archive, "--ledger", tmp_path / "other.db")
+        result = run_cli("import", "--source", "llmledger", archive, "--ledger", tmp_path / "other.db")
 
-    assert (result.exit_code, "cannot be read" in result.stderr) == (3, True)
+        assert (result.exit_code, "cannot be read" in result.stderr) == (3, True)
+        assert "compare its size and hash with its receipt" in result.stderr
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(run_cli: RunCli, ledger: Path, tmp_path: Path) -> None:
+    """No number of an error, and no talk of hashes."""
+    result = run_cli("import", "--source", "llmledger", tmp_path / "nowhere.jsonl")
+
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"Error: {tmp_path}/nowhere.jsonl cannot be read: No such file or directory\nCheck the path.\n",
+    )

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.histories import HISTORIES, NEW_YORK_AUTUMN, ZONES, History, by_key, without_zeros, write_history
+from tests.support.histories import (
+    CLOCK_CHANGES,
+    HISTORIES,
+    NEW_YORK_AUTUMN,
+    ZONES,
+    History,
+    by_key,
+    without_zeros,
+    write_history,
+)
 from tests.support.laws import law
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 from tests.support.slow_report import Entry, slow_sums
@@ -109,6 +118,23 @@ def test_a_rolled_ledger_answers_like_one_that_never_was(
     assert {cell.key: (cell.tally.latency, cell.tally.first_token) for cell in one.cells} == {
         cell.key: (cell.tally.latency, cell.tally.first_token) for cell in other.cells
     }
+
+
+@pytest.mark.parametrize("home", ["America/New_York", "Pacific/Chatham", "Australia/Lord_Howe"])
+def test_days_of_the_home_zone_are_right_around_a_change_of_its_clock(home: str) -> None:
+    """Every half hour of the days around it, rolled up in one chunk: 23 and 25 hours (or half an hour more) are one day."""
+    connection = blank_ledger(home_zone=home)
+    rows = LedgerRows(connection)
+    starts = [change + n * 1_800_000 - 1 for change in CLOCK_CHANGES for n in range(-72, 72)]
+    facts = [Fact(started_ms=started, cost=n) for n, started in enumerate(starts)]
+    for fact in facts:
+        rows.add(fact)
+    connection.commit()
+    catch_up(connection, home, chunk=10_000)
+
+    answer = aggregate(connection, Question(window=Window(zone=home), by=("day",), latencies=False))
+
+    assert by_key(answer) == without_zeros(slow_sums([Entry(fact) for fact in facts], ("day",), home))
 
 
 def test_catching_up_twice_counts_once_and_the_watermarks_move() -> None:

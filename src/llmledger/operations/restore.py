@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def open_lines(path: Path) -> Iterator[Iterator[bytes]]:
             is_gzip = head.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if is_gzip else path.open("rb") as file:
             yield iter(file)
-    except (OSError, EOFError) as problem:
-        raise InputFileError(
-            f"{path} cannot be read: {problem}", hint="Is it whole? Check its size and hash."
-        ) from problem
+    except (OSError, EOFError, zlib.error) as problem:
+        reason = getattr(problem, "strerror", None)
+        hint = "Check the path." if reason else "It is not whole: compare its size and hash with its receipt."
+        raise InputFileError(f"{path} cannot be read: {reason or problem}", hint=hint) from problem
