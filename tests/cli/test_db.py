@@ -68,6 +68,13 @@ def test_vacuum_gives_room_back(run_cli, written):
     assert written.stat().st_size < before - 500_000
 
 
+def test_a_backup_into_a_folder_is_one_clear_line(run_cli, written, tmp_path):
+    """--yes does not replace a folder."""
+    for options in ((), ("--yes",)):
+        result = run_cli("db", "backup", tmp_path, *options)
+        assert (result.exit_code, result.stderr) == (3, f"Error: {tmp_path} is a folder.\nName a file in it.\n")
+
+
 def test_vacuum_gives_many_pages_back_at_a_step(written):
     """Each step is a transaction and a wait for the disk: hundreds of pages take one of them, not hundreds."""
     with sqlite3.connect(written) as connection:

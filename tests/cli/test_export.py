@@ -55,6 +55,15 @@ def test_sums_are_exported_by_any_dimension(run_cli: RunCli, ledger: Path) -> No
     assert run_cli("export", "--by", "user", "--format", "focus").exit_code == 2
 
 
+def test_sums_of_nothing_have_their_header(run_cli: RunCli, ledger: Path) -> None:
+    """A program that reads the columns finds them."""
+    nothing, all_of_it = (
+        run_cli("export", "--by", "user", "--format", "csv", *more).stdout for more in (("--user", "nobody"), ())
+    )
+
+    assert nothing.splitlines() == all_of_it.splitlines()[:1] != ["user"]
+
+
 def test_a_file_gets_its_format_from_its_name_and_is_written_whole(
     run_cli: RunCli, ledger: Path, tmp_path: Path
 ) -> None:

@@ -200,6 +200,7 @@ def test_what_no_statement_covers_is_kept_when_that_is_required(run_cli: RunCli,
         (("--older-than", "30d", "--what", "details"), "Did you mean detail?"),
         (("--older-than", "2030-01-01"), "in the future"),
         (("--user", " "), "--user is empty"),
+        (("--user", "ada", "--older-than", "30d"), "--user forgets a person, of any time"),
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_line(

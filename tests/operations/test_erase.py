@@ -226,8 +226,10 @@ def test_what_names_something_else_stays_and_is_told(run_cli: RunCli, ledger_pat
         book.record(a_finished(a_begun(attribution=Attribution(user="web", project="web"))))
         book.record(a_finished(a_begun(model="web-x", attribution=Attribution(user="bob", project="web"))))
 
+    dry = run_cli("prune", "--user", "Web")
     done = run_cli("prune", "--user", "Web", "--yes")
 
+    assert "It stays where it names something else: project web, model openai/web-x" in dry.stderr
     assert "It stays where it names something else: project web, model openai/web-x" in done.stderr
     assert [row["project"] for row, _ in sums(run_cli, "project")] == ["erased", "web"]
 

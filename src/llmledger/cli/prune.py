@@ -60,6 +60,8 @@ def command(
     if user is not None:
         from llmledger.cli._prune_user import forget
 
+        if older_than is not None or what or auto or require_cleared:
+            raise UsageError("--user forgets a person, of any time", hint="It goes with --archive, --yes and --json.")
         forget(path, user, archive, yes=yes, json=json)
         return
     from llmledger.operations.prune import PruneRequest, plan_prune, prune

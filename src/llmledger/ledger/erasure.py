@@ -90,9 +90,15 @@ def is_theirs(connection: sqlite3.Connection, eraser: Eraser, request_id: bytes)
 
 def leftovers(connection: sqlite3.Connection, eraser: Eraser) -> Iterator[str]:
     """What still has the name in it and is not the person's: other people's values, and models."""
-    for column in (name for name in _PEOPLE if name != "host"):
-        values = connection.execute(f"SELECT DISTINCT {column} FROM attributions WHERE {column} IS NOT NULL").fetchall()
-        yield from (f"{column} {value}" for (value,) in values if eraser.holds(value))
+    columns = [name for name in _PEOPLE if name != "host"]
+    found = {
+        f"{column} {value}"
+        for user, *values in connection.execute(f"SELECT user, {', '.join(columns)} FROM attributions")
+        if not eraser.is_person(user)
+        for column, value in zip(columns, values, strict=True)
+        if eraser.holds(value)
+    }
+    yield from sorted(found)
     for provider, model in connection.execute("SELECT provider, model FROM models").fetchall():
         if eraser.holds(model):
             yield f"model {provider}/{model}"

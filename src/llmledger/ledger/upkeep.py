@@ -61,6 +61,8 @@ def back_up(path: Path, target: Path, *, replace: bool = False) -> int:
     The copy appears under its name only when it is complete. Raises InputFileError when the name is taken, StorageError
     when the ledger cannot be read or the copy not be written.
     """
+    if target.is_dir():
+        raise InputFileError(f"{target} is a folder.", hint="Name a file in it.")
     if target.exists() and not replace:
         raise InputFileError(f"{target} is there already.", hint="Give another name, or --yes to replace it.")
     unfinished = target.with_name(f".{target.name}.unfinished")

@@ -16,7 +16,7 @@ from llmledger.errors import InputFileError, UsageError
 from llmledger.exporters import load, names
 from llmledger.ledger.queries_export import read_records, read_view
 from llmledger.operations.build_report import ReportRequest, Source, build_report
-from llmledger.reports.flat import json_lines
+from llmledger.reports.flat import json_lines, titles
 
 
 class Output(Protocol):
@@ -70,9 +70,9 @@ def _counted(table: Table, advance: Callable[[int], None]) -> Iterator[Sequence[
 
 def _sums(source: Source, request: ExportRequest, now: datetime) -> Table:
     asked = ReportRequest(window=request.window, selection=request.selection, by=request.by)
-    rows = list(json_lines(build_report(source, asked, now=now)))
-    columns = tuple(rows[0]) if rows else request.by
-    return Table(columns, [tuple(row.values()) for row in rows])
+    report = build_report(source, asked, now=now)
+    rows = list(json_lines(report))
+    return Table(tuple(rows[0]) if rows else tuple(titles(report)), [tuple(row.values()) for row in rows])
 
 
 @contextmanager

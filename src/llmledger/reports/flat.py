@@ -17,7 +17,7 @@ def json_lines(report: Report) -> Iterator[dict[str, object]]:
 def csv_lines(report: Report) -> Iterator[str]:
     """A header line and one line per group; texts that a spreadsheet would take for a formula are neutralised."""
     rows = list(flat_rows(report))
-    yield _csv_line(rows[0].keys() if rows else _titles(report))
+    yield _csv_line(rows[0].keys() if rows else titles(report))
     for row in rows:
         yield _csv_line(_text(value) for value in row.values())
 
@@ -25,14 +25,15 @@ def csv_lines(report: Report) -> Iterator[str]:
 def markdown_lines(report: Report) -> Iterator[str]:
     """A table for Markdown; numbers are right-aligned, pipes in texts are escaped."""
     rows = list(flat_rows(report))
-    titles = list(rows[0]) if rows else _titles(report)
-    yield f"| {' | '.join(titles)} |"
-    yield f"| {' | '.join('---' if name in report.by else '---:' for name in titles)} |"
+    names = list(rows[0]) if rows else titles(report)
+    yield f"| {' | '.join(names)} |"
+    yield f"| {' | '.join('---' if name in report.by else '---:' for name in names)} |"
     for row in rows:
         yield f"| {' | '.join(_markdown_text(value) for value in row.values())} |"
 
 
-def _titles(report: Report) -> list[str]:
+def titles(report: Report) -> list[str]:
+    """The names of the columns, also of a report without a row."""
     return list(row_json(report, ReportRow(key=tuple(None for _ in report.by), measures=Measures())))
 
 
