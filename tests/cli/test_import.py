@@ -177,6 +177,26 @@ def test_an_unpriced_model_shows_as_unknown_and_not_as_zero(run_cli: Any, log: P
     assert "1 requests that have no price" in result.stdout
 
 
+def test_use_that_may_be_on_a_plan_is_told_of_before_it_counts_as_money(run_cli: Any, log: Path) -> None:
+    """ccusage#1280: and the note goes once it is said how it is paid."""
+    asked = run_cli("import", "--dry-run")
+    told = run_cli("import", "--dry-run", "--billing", "subscription")
+
+    assert "Nothing tells how claude_code is paid" in asked.stderr
+    assert "import --source claude_code --billing subscription" in asked.stderr
+    assert "Nothing tells" not in told.stderr
+    assert "No money was spent" in told.stdout
+
+
+def test_a_plan_does_not_send_to_a_list_that_is_not_there_yet(run_cli: Any, log: Path) -> None:
+    """The import makes it."""
+    log.write_text(log.read_text() + '{"usage":"\n')
+    result = run_cli("import", "--dry-run")
+
+    assert "1 lines or files cannot be read" in result.stderr
+    assert "--problems" not in result.stderr
+
+
 def test_sixty_columns_keep_source_new_and_cost(run_cli: Any, log: Path) -> None:
     """Columns go by priority, numbers are never cut."""
     result = run_cli("import", "--dry-run", env={"COLUMNS": "60"})

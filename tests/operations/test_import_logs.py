@@ -296,3 +296,13 @@ def test_many_records_are_written_in_several_transactions(ledger_path: Path, tmp
     assert import_files(ledger_path, logs).added == 9_000
     assert totals(ledger_path)[0] == 9_000
     assert import_files(ledger_path, logs).files == 0
+
+
+def test_more_sessions_than_are_remembered_at_once_keep_their_own(tmp_path: Path, ledger_path: Path) -> None:
+    """What rows have in common is forgotten now and then; each row still points to its own."""
+    log = tmp_path / "s1.jsonl"
+    log.write_text("".join(line(number, session=f"s{number}") for number in range(11_000)))
+    result = import_files(ledger_path, [log])
+
+    wrong = "SELECT count(*) FROM requests_v1 WHERE 's' || CAST(substr(provider_request_id, 7) AS INTEGER) <> session"
+    assert (result.added, rows(ledger_path, wrong)) == (11_000, [(0,)])

@@ -192,3 +192,10 @@ def test_a_folder_that_is_gone_gives_its_name_as_the_project() -> None:
 def test_what_is_special_goes_the_long_way(changes: dict[str, Any]) -> None:
     """Selectors, tags, no counts."""
     assert sheaves_of(told(**changes))[0] == [None]
+
+
+def test_a_part_larger_than_its_whole_goes_the_long_way() -> None:
+    """Which flags it; the fast way has no place for that."""
+    record = told(counts={"input_tokens": 10, "cache_read_tokens": 11, "output_tokens": 1})
+
+    assert sheaves_of(record)[0] == [None]

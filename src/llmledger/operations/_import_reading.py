@@ -28,7 +28,7 @@ from llmledger.operations._import_files import (
 from llmledger.operations._import_prices import RateBook
 from llmledger.operations._import_rows import Sheaves, merged
 
-PARCEL = 5_000
+PARCEL = 2_500
 """Records of a parcel: between two of them an import gives way to others."""
 _ADVANCED = 32 << 20
 """Bytes after which a parcel is sent however little is in it, so that progress is seen."""
