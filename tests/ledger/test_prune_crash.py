@@ -16,8 +16,10 @@ from tests.support.small_ledger import ms, write_ledger
 
 from llmledger.core.report import Question
 from llmledger.core.window import Window
+from llmledger.ledger.finding import Level
 from llmledger.ledger.queries import aggregate
 from llmledger.ledger.rollups_check import broken_rollups
+from llmledger.ledger.verification import verify
 
 MOMENTS = 20
 _COMMAND = [sys.executable, "-m", "llmledger", "prune", "--older-than", "2026-10-01", "--what", "detail", "--yes"]
@@ -37,7 +39,7 @@ def sums(path: Path) -> dict[Any, Any]:
 
 @pytest.mark.crash
 def test_a_prune_killed_at_twenty_moments_loses_nothing(tmp_path: Path) -> None:
-    """SIGKILL after ever longer times; totals are the same each time, and in the end every old row is gone."""
+    """SIGKILL after ever longer times; totals are the same each time; in the end every old row is gone, and in an archive."""
     path = tmp_path / "ledger.db"
     facts = [
         Fact(started_ms=ms(NOON) - 60 * 86_400_000 - n * 60_000, cost=n, user=f"u{n % 7}", latency_ms=n % 900)
@@ -49,7 +51,7 @@ def test_a_prune_killed_at_twenty_moments_loses_nothing(tmp_path: Path) -> None:
     killed = 0
     for moment in range(MOMENTS):
         process = subprocess.Popen(
-            [*_COMMAND, "--ledger", str(path), "--archive", str(archive / str(moment))],
+            [*_COMMAND, "--ledger", str(path), "--archive", str(archive)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -61,9 +63,21 @@ def test_a_prune_killed_at_twenty_moments_loses_nothing(tmp_path: Path) -> None:
             killed += 1
         process.communicate()
         assert sums(path) == before
-    finished = subprocess.run([*_COMMAND, "--ledger", str(path), "--json"], capture_output=True, check=True)
+    last = [*_COMMAND, "--ledger", str(path), "--archive", str(archive), "--json"]
+    finished = subprocess.run(last, capture_output=True, check=True)
     assert sums(path) == before
     assert json.loads(finished.stdout)["dry_run"] is False
     assert killed > 0
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM prunings WHERE receipt = '{}'").fetchone() == (0,)
+    assert [one.text for one in verify(path) if one.level is not Level.FINE] == []
+    assert sums(_restored(archive, tmp_path / "other.db")) == before
+
+
+def _restored(archive: Path, other: Path) -> Path:
+    """A new ledger of all archives that the killed prunes left behind."""
+    files = sorted(archive.glob("llmledger-*.jsonl.gz"))
+    command = [sys.executable, "-m", "llmledger", "import", "--source", "llmledger", "--ledger", str(other)]
+    subprocess.run([*command, *map(str, files)], capture_output=True, check=True)
+    return other
