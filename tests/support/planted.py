@@ -76,7 +76,7 @@ class Case:
     """A ledger and what the provider bills for the same requests."""
 
     rows: list[Booked]
-    """The ledger."""
+    """The ledger; those of the first so many places as the truth had at the beginning are of the same requests as there."""
     truth: list[Booked]
     """What the provider counted; each with its own context and key."""
     factor: dict[int, Decimal] = field(default_factory=dict)
@@ -85,6 +85,8 @@ class Case:
     extra: list[StatementLine] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     """The bill's name of a model."""
+    size: int = 0
+    """How many requests there were before anything was planted."""
     late: set[int] = field(default_factory=set)
     """Row numbers that the bill does not have yet."""
 
@@ -184,7 +186,7 @@ def a_case(seed: int, *, per_day: int = 8) -> Case:
     """A ledger and its bill that agree exactly."""
     rng = random.Random(seed)
     truth = [a_true_row(rng, number) for number in range(DAYS * per_day)]
-    return Case(rows=[priced(row) for row in truth], truth=truth)
+    return Case(rows=[priced(row) for row in truth], truth=truth, size=len(truth))
 
 
 def a_true_row(rng: random.Random, number: int, key: str = "key_a") -> Booked:

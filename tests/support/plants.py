@@ -5,7 +5,7 @@ A plant says which class must be found (or hold its cause, where two leave one t
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,8 +17,15 @@ from llmledger.core.statement import LineKind, StatementLine
 Plant = Callable[[Case, random.Random], None]
 
 
+def sown(case: Case, seed: int, plants: Iterable[Plant]) -> Case:
+    """The case with these plants, each by a chance of its own, so that one is the same with and without the others."""
+    for plant in plants:
+        plant(case, random.Random(f"{seed} {plant.__name__}"))
+    return case
+
+
 def _some(case: Case, rng: random.Random, count: int = 3) -> list[int]:
-    return rng.sample(range(min(len(case.rows), len(case.truth))), count)
+    return rng.sample(range(case.size), count)
 
 
 def _reprice(case: Case, position: int, **usage: int) -> None:
@@ -29,7 +36,7 @@ def _reprice(case: Case, position: int, **usage: int) -> None:
 def _cell(case: Case, rng: random.Random) -> list[int]:
     """All rows of one day and model that has several."""
     cells: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for position, row in enumerate(case.rows[: len(case.truth)]):
+    for position, row in enumerate(case.rows[: case.size]):
         cells[(row.started_ms - FIRST_MS) // DAY_MS, row.model].append(position)
     return rng.choice([positions for _, positions in sorted(cells.items()) if len(positions) > 1])
 
@@ -186,7 +193,7 @@ PLANTS: Mapping[Plant, tuple[Cause, frozenset[Grain]]] = {
     cache_ttl: (Cause.CACHE_TTL, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     reasoning: (Cause.REASONING, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     batch: (Cause.TIER, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
-    geography: (Cause.TIER, frozenset({Grain.REQUEST, Grain.METER, Grain.DAY})),
+    geography: (Cause.TIER, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     context_tier: (Cause.CONTEXT_TIER, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     price_change: (Cause.PRICE, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     alias: (Cause.MATCHED, frozenset({Grain.METER, Grain.DAY})),
@@ -201,3 +208,10 @@ PLANTS: Mapping[Plant, tuple[Cause, frozenset[Grain]]] = {
     minimums: (Cause.TOOL_FEES, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
 }
 """Each plant with the cause it plants, and the grains at which the class found must be that cause or hold it."""
+
+LOOKS_LIKE: Mapping[Plant, frozenset[Cause]] = {
+    day_boundary: frozenset({Cause.MISSING_IN_STATEMENT, Cause.MISSING_IN_LEDGER}),
+    retried: frozenset({Cause.MISSING_IN_LEDGER}),
+    alias: frozenset({Cause.MISSING_IN_STATEMENT, Cause.MISSING_IN_LEDGER}),
+}
+"""What a plant rightly is found as at the other grains: of single requests, those beyond the edge are not on the bill."""

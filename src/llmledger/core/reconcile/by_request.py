@@ -217,10 +217,10 @@ class Requests:
 
     def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
         self.tokens[line.key or ""][0] += tokens(line.quantities)
-        excluded: tuple[Cause, ...] = ()
+        excluded: tuple[Cause, ...] = (Cause.REASONING,)
         words = "no request of the ledger has this id, or these tokens at this time"
         if line.key and line.key in self.matched_keys:
-            excluded = (Cause.OTHER_KEY,)
+            excluded = (Cause.REASONING, Cause.OTHER_KEY)
         causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
         if line.key and line.key not in self.matched_keys and self.matched_keys:
             causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"

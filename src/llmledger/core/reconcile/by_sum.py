@@ -20,6 +20,14 @@ MOST_ROWS = 50_000
 """Rows of one cell that are looked at for evidence; a cell of more is explained by its sums alone."""
 
 
+_ByModel = dict[tuple[str, str], dict[Block, Cell]]
+
+
+def _most(same: int, of: int) -> bool:
+    """Whether enough periods are the same: more than half, or half of several."""
+    return 2 * same > of or (same > 1 and 2 * same == of)
+
+
 @dataclass(slots=True)
 class Aggregate:
     """One comparison by cells, from billed sums to findings."""
@@ -31,7 +39,7 @@ class Aggregate:
     span: Block
     grain: Grain = Grain.TOTAL
     ledger_requests: int = 0
-    coverage: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    coverage: dict[str, list[int]] = field(default_factory=dict)
     _shift: int = 0
     _found: list[Finding] = field(default_factory=list)
     _unseen: frozenset[str] = frozenset()
@@ -43,9 +51,14 @@ class Aggregate:
         halves = self._book()
         self._count_grain()
         self._discounts()
-        self._keys()
-        self._boundary(halves)
+        billed = self._tokens_by_key()
         self._aliases()
+        self._keys()
+        if self._boundary(halves):
+            # Days that did not agree before say nothing about names and keys: they are asked again.
+            self._aliases()
+            self._keys()
+        self.coverage = {name: [count, 0 if name in self._unseen else count] for name, count in billed.items()}
         self._cells()
         return self._found
 
@@ -89,16 +102,19 @@ class Aggregate:
                     billed=amount,
                 )
 
+    def _tokens_by_key(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for cell in self.table.cells.values():
+            for name, side in cell.billed.keys.items():
+                found[name] = found.get(name, 0) + tokens(side.quantity)
+        return found
+
     def _keys(self) -> None:
         tolerance = self._step * 2 + NANO
-        self._unseen = unseen_keys(self.table.cells, tolerance)
+        self._unseen |= unseen_keys(self.table.cells, tolerance)
         met = {key for cell in self.table.cells.values() if cell.ledger.requests for key in cell.billed.keys}
         self._met = frozenset(met - self._unseen)
         for key, cell in sorted(self.table.cells.items()):
-            for name, side in cell.billed.keys.items():
-                count = tokens(side.quantity)
-                self.coverage[name][0] += count
-                self.coverage[name][1] += 0 if name in self._unseen else count
             for name, side in take_away(cell, self._unseen).items():
                 words = "the other keys of the statement agree with the ledger without it"
                 self._add(
@@ -112,10 +128,12 @@ class Aggregate:
                     requests=side.requests,
                 )
 
-    def _boundary(self, halves: HalfHours) -> None:
-        shift = shift_of(self.table.cells, halves, self._step * 4 + NANO)
+    def _boundary(self, halves: HalfHours) -> bool:
+        """Book the ledger again if its days begin elsewhere; whether they do."""
+        billed_only, ledger_only = self._lonely()
+        shift = shift_of(self.table.cells, halves, self._step * 4 + NANO, nameless={*billed_only, *ledger_only})
         if shift is None:
-            return
+            return False
         self._shift = shift
         before = {key: cell.ledger for key, cell in self.table.cells.items()}
         for cell in self.table.cells.values():
@@ -129,6 +147,7 @@ class Aggregate:
                 self._add(
                     key, cell, causes=(Cause.DAY_BOUNDARY,), amount=amount, evidence=shift_words(shift), ledger=-amount
                 )
+        return True
 
     def _sums(self, block: Block) -> Iterable[Booked]:
         """Sums of a range: by quarters of an hour where no period begins within one, else row by row."""
@@ -140,13 +159,14 @@ class Aggregate:
         yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)
 
     def _aliases(self) -> None:
-        """A model that only the statement has and one that only the ledger has are one if most periods have the same tokens."""
+        """A model that only the statement has and one that only the ledger has are one if most periods have the same of both."""
         billed_only, ledger_only = self._lonely()
         for (provider, model), told in sorted(billed_only.items()):
             twins = [
                 name
                 for (other, name), has in sorted(ledger_only.items())
-                if other == provider and 2 * sum(told.get(block) == count for block, count in has.items()) > len(has)
+                if other == provider
+                and _most(sum(block in told and self._same(told[block], has[block]) for block in has), len(has))
             ]
             if len(twins) == 1:
                 ledger_only.pop((provider, twins[0]))
@@ -154,17 +174,24 @@ class Aggregate:
                     cell = self.table.cells.pop((block, provider, model))
                     merge(self.table.cell((block, provider, twins[0])).billed, cell.billed)
 
-    def _lonely(self) -> tuple[dict[tuple[str, str], dict[Block, object]], dict[tuple[str, str], dict[Block, object]]]:
-        sides: tuple[dict[tuple[str, str], dict[Block, object]], ...] = ({}, {})
+    def _same(self, told: Cell, has: Cell) -> bool:
+        if told.billed.quantity:
+            return told.billed.quantity == {meter: count for meter, count in has.ledger.quantity.items() if count}
+        gap = abs(told.billed.total - has.ledger.total)
+        return bool(told.billed.total) and gap <= self._step * told.billed.line_count + NANO * has.ledger.requests
+
+    def _lonely(self) -> tuple[_ByModel, _ByModel]:
+        """Models that only the statement has, and that only the ledger has, with their cells."""
+        sides: tuple[_ByModel, _ByModel] = ({}, {})
         both: set[tuple[str, str]] = set()
         for (block, provider, model), cell in self.table.cells.items():
             has_lines, has_rows = bool(cell.billed.line_count), bool(cell.ledger.requests)
             if has_lines and has_rows:
                 both.add((provider, model))
-            elif has_lines and cell.billed.quantity:
-                sides[0].setdefault((provider, model), {})[block] = dict(cell.billed.quantity)
+            elif model and has_lines:
+                sides[0].setdefault((provider, model), {})[block] = cell
             elif has_rows:
-                sides[1].setdefault((provider, model), {})[block] = dict(cell.ledger.quantity)
+                sides[1].setdefault((provider, model), {})[block] = cell
         first, second = ({name: told for name, told in side.items() if name not in both} for side in sides)
         return first, second
 

@@ -69,31 +69,51 @@ class Grain(StrEnum):
 
 SAME_TRACE: Mapping[Grain, tuple[frozenset[Cause], ...]] = {
     Grain.REQUEST: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY}),
-        frozenset({Cause.PRICE, Cause.TIER}),
+        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.REASONING}),
+        frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER}),
     ),
     Grain.METER: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED}),
-        frozenset({Cause.PRICE, Cause.TIER}),
+        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING}),
+        frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER}),
     ),
     Grain.MONEY: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING}),
-        frozenset({Cause.MISSING_IN_STATEMENT, Cause.PRICE, Cause.TIER}),
+        frozenset(
+            {
+                *(Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING),
+                *(Cause.TIER, Cause.CONTEXT_TIER),
+            }
+        ),
+        frozenset({Cause.MISSING_IN_STATEMENT, Cause.PRICE, Cause.TIER, Cause.REASONING}),
     ),
     Grain.DAY: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED}),
-        frozenset({Cause.PRICE, Cause.TIER, Cause.CACHE_TTL}),
+        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING}),
+        frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER, Cause.CACHE_TTL}),
     ),
     Grain.TOTAL: (),
 }
 """Causes that leave the same trace at a grain. A finding names those of its group that its evidence does not exclude."""
 
 
+HIDES: Mapping[Cause, frozenset[Cause]] = {
+    Cause.PRICE: frozenset({Cause.TIER, Cause.CONTEXT_TIER}),
+    Cause.MISSING_IN_STATEMENT: frozenset(Cause) - {Cause.MISSING_IN_STATEMENT},
+}
+"""What cannot be seen beside a cause in the same period and model.
+
+A price times the factor of a tier is just another price, and requests that the bill lacks tell nothing more about themselves.
+"""
+
+HIDES_IN_MONEY: Mapping[Cause, frozenset[Cause]] = {
+    Cause.PRICE: frozenset({Cause.MISSING_IN_STATEMENT, Cause.DAY_BOUNDARY, Cause.REASONING}),
+}
+"""What cannot be seen beside a cause either where the statement tells no tokens: other amounts have nothing to be held against."""
+
+
 def told_apart(grain: Grain, cause: Cause, excluded: Iterable[Cause] = ()) -> tuple[Cause, ...]:
     """The cause with those that leave its trace at this grain, less the ones that other evidence excludes.
 
     >>> [str(cause) for cause in told_apart(Grain.METER, Cause.PRICE)]
-    ['price differs', 'tier or batch']
+    ['price differs', 'tier or batch', 'context tier']
     """
     gone = frozenset(excluded)
     same = {other for group in SAME_TRACE[grain] if cause in group for other in group}

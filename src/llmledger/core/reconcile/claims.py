@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import accumulate, product
 
 from llmledger.core.reconcile.booked import TOKENS, ZERO, Booked, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain
@@ -63,17 +64,32 @@ def _split_words(moved: Mapping[str, Decimal]) -> str:
 
 def _reasoning(view: View) -> Iterator[Claim]:
     """Reasoning tokens added twice or not at all."""
-    thought = sum(int(row.usage.get("reasoning_tokens", 0)) for row in view.rows)
-    if not thought:
-        return
+    doubled = sum(int(row.usage.get("reasoning_tokens", 0)) for row in copies(view))
     weak = view.grain is Grain.MONEY
-    for sign, word in ((1, "more"), (-1, "fewer")):
+    counts = sorted({view.thought, view.thought - doubled} - {0})
+    for thought, (sign, word) in product(counts, ((1, "more"), (-1, "fewer"))):
         tokens = {"output_tokens": Decimal(sign * thought)}
         spent = view.priced(tokens)
         if spent is not None:
             told = {} if weak else tokens
             words = f"{thought:,} {word} output tokens are billed: exactly the reasoning tokens"
             yield Claim((Cause.REASONING, Cause.PRICE) if weak else (Cause.REASONING,), told, _shown(spent), words)
+    yield from _reasoning_of_some(view)
+
+
+def _reasoning_of_some(view: View) -> Iterator[Claim]:
+    """The reasoning of the requests before or after a moment: some client counts it only from then on."""
+    gap = view.quantity_gap.get("output_tokens")
+    by_time = sorted(view.rows, key=lambda row: row.started_ms)
+    for rows, word in ((by_time, "first"), (by_time[::-1], "last")):
+        sums = list(accumulate(int(row.usage.get("reasoning_tokens", 0)) for row in rows))
+        if gap and abs(gap) in sums[:-1]:
+            count = sums.index(int(abs(gap))) + 1
+            spent = view.priced({"output_tokens": gap})
+            words = f"{gap:+,} output tokens are billed: exactly the reasoning tokens of the {word} {count} requests"
+            if spent is not None:
+                yield Claim((Cause.REASONING,), {"output_tokens": gap}, _shown(spent), words)
+                return
 
 
 def _sums(view: View, rows: list[Booked], sign: int) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
@@ -92,21 +108,31 @@ def _ids(rows: list[Booked]) -> tuple[str, ...]:
     return tuple(row.request_id.hex() for row in rows[:8] if row.request_id)
 
 
-def _duplicates(view: View) -> Iterator[Claim]:
-    """The same request in the ledger twice: under one id of the provider, or alike at the same moment from two sources."""
+def copies(view: View) -> list[Booked]:
+    """Requests that the ledger has twice, of each pair the one whose usage is less sure."""
     last: dict[object, Booked] = {}
-    copies: list[Booked] = []
+    found: list[Booked] = []
     for row in view.rows:
         alike = (row.model, tuple(sorted(row.usage.items())), row.cost_nanousd)
         by_id = row.provider_request_id and ("id", row.provider_request_id)
         twin = last.get(by_id) if by_id else last.get(alike)
         if twin is not None and (by_id or row.started_ms - twin.started_ms <= _TOGETHER_MS):
-            copies.append(row)
+            found.append(twin if twin.is_uncertain and not row.is_uncertain else row)
         last[by_id or alike] = row
-    if copies:
-        told, spent = _sums(view, copies, -1)
+    return found
+
+
+def duplicates(view: View) -> Iterator[Claim]:
+    """The same request in the ledger twice: under one id of the provider, or alike at the same moment from two sources."""
+    doubled = copies(view)
+    if doubled:
+        told, spent = _sums(view, doubled, -1)
         yield Claim(
-            (Cause.DUPLICATE,), told, spent, f"{len(copies)} requests are in the ledger twice", request_ids=_ids(copies)
+            (Cause.DUPLICATE,),
+            told,
+            spent,
+            f"{len(doubled)} requests are in the ledger twice",
+            request_ids=_ids(doubled),
         )
 
 
@@ -187,32 +213,18 @@ def _told_tier(view: View) -> Iterator[Claim]:
 
 
 def _tool_fees(view: View) -> Iterator[Claim]:
-    """A meter that is no token and that the ledger never saw here."""
-    for meter in sorted({*view.billed.money, *view.billed.quantity}):
-        unit = UNIT_BY_NAME.get(meter)
-        if unit is None or meter in TOKENS or view.ledger.quantity.get(meter):
-            continue
-        told = {meter: Decimal(view.billed.quantity[meter])} if meter in view.billed.quantity else {}
-        spent = {meter: view.billed.money[meter]} if meter in view.billed.money else view.priced(told)
-        if spent is None:
-            continue
-        yield Claim(
-            (Cause.TOOL_FEES,),
-            told,
-            _shown(spent),
-            f"billed {meter.replace('_', ' ')} that no request of the ledger has",
-        )
-
-
-def _free(view: View) -> Iterator[Claim]:
-    """Tokens counted and nothing billed for them: a free tier, a grant, or capacity that is paid for elsewhere."""
-    priced = view.priced({meter: -Decimal(count) for meter, count in view.billed.quantity.items()})
-    if view.billed.has_money and view.billed.total == 0 and priced and view.ledger.total:
-        spent = view.at_grain(priced)
-        words = (
-            "tokens are counted, and nothing is billed for them: a free tier, a grant or capacity paid for elsewhere"
-        )
-        yield Claim((Cause.CREDITS, Cause.TIER), {}, _shown(spent), words)
+    """Meters that count no tokens and that the ledger never saw here."""
+    meters = [
+        meter
+        for meter in sorted({*view.billed.money, *view.billed.quantity} & UNIT_BY_NAME.keys() - TOKENS)
+        if not view.ledger.quantity.get(meter)
+    ]
+    told = {meter: Decimal(view.billed.quantity[meter]) for meter in meters if meter in view.billed.quantity}
+    apart = {meter: view.billed.money[meter] for meter in meters if meter in view.billed.money}
+    spent = apart or view.priced(told)
+    if meters and spent is not None:
+        names = " and ".join(meter.replace("_", " ") for meter in meters)
+        yield Claim((Cause.TOOL_FEES,), told, _shown(spent), f"billed {names} that no request of the ledger has")
 
 
 def _unbilled(view: View) -> Iterator[Claim]:
@@ -234,13 +246,12 @@ def _shown(spent: Mapping[str, Decimal]) -> dict[str, Decimal]:
 RULES: tuple[Callable[[View], Iterator[Claim]], ...] = (
     _split,
     _reasoning,
-    _duplicates,
+    duplicates,
     _twice,
     _context_tier,
     _told_tier,
     _tier,
     _tool_fees,
-    _free,
     _unbilled,
 )
 """One rule per cause; each is told the cell and predicts."""

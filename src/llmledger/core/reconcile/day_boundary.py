@@ -1,6 +1,6 @@
 """Day boundaries: whether one shift of the clock makes the days of a statement and of the ledger agree."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -15,6 +15,9 @@ OFFSETS_MS = tuple(
 """Shifts that are tried: whole hours first, the smaller ones first; no zone on earth is further than 14 hours away."""
 MARGIN_MS = 14 * HOUR_MS
 _FEWEST_CELLS = 2
+
+Model = tuple[str, str]
+"""Provider and model."""
 
 
 @dataclass(slots=True)
@@ -31,31 +34,52 @@ class HalfHours:
             self.money[slot] = self.money.get(slot, ZERO) + sum(spent.values(), ZERO)
             self.tokens[slot] = self.tokens.get(slot, ZERO) + sum(map(Decimal, told.values()), ZERO)
 
+    def pooled(self, nameless: Collection[Model]) -> "HalfHours":
+        """The same with these models taken together."""
+        found = HalfHours()
+        for sums, into in ((self.money, found.money), (self.tokens, found.tokens)):
+            for (half, provider, model), amount in sums.items():
+                slot = half, provider, "" if (provider, model) in nameless else model
+                into[slot] = into.get(slot, ZERO) + amount
+        return found
 
-def shift_of(cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal) -> int | None:
+
+def shift_of(
+    cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal, *, nameless: Collection[Model] = ()
+) -> int | None:
     """The shift in milliseconds that makes at least two cells agree, and at most half as many disagree as without it.
 
-    A positive shift means that the statement's day begins later than it says. None when no shift does.
+    Models that are `nameless`, since one side alone has their names, are taken together by provider. A positive shift means
+    that the statement's day begins later than it says. None when no shift does.
     """
-    wanted = _wanted(cells)
+    wanted = _wanted(cells, nameless)
+    halves = halves.pooled(nameless)
     blocks = sorted({key[0] for key in cells})
     if len(blocks) < _FEWEST_CELLS or not wanted:
         return None
-    plain = _disagreeing(wanted, halves, blocks, 0, tolerance)
+    plain, _ = _disagreeing(wanted, halves, blocks, 0, tolerance)
     if plain < _FEWEST_CELLS:
         return None
     best = min(OFFSETS_MS, key=lambda offset: _disagreeing(wanted, halves, blocks, offset, tolerance))
-    left = _disagreeing(wanted, halves, blocks, best, tolerance)
+    left, _ = _disagreeing(wanted, halves, blocks, best, tolerance)
     return best if left * 2 <= plain and plain - left >= _FEWEST_CELLS else None
 
 
-def _wanted(cells: Mapping[CellKey, Cell]) -> dict[CellKey, tuple[Decimal | None, Decimal | None]]:
+def _wanted(
+    cells: Mapping[CellKey, Cell], nameless: Collection[Model]
+) -> dict[CellKey, tuple[Decimal | None, Decimal | None]]:
     wanted: dict[CellKey, tuple[Decimal | None, Decimal | None]] = {}
-    for key, cell in cells.items():
+    for (block, provider, model), cell in cells.items():
+        key = block, provider, "" if (provider, model) in nameless else model
         tokens = sum(map(Decimal, cell.billed.quantity.values()), ZERO) if cell.billed.quantity else None
         money = cell.billed.total if cell.billed.has_money else None
-        wanted[key] = tokens, money
+        before = wanted.get(key, (None, None))
+        wanted[key] = _both(before[0], tokens), _both(before[1], money)
     return wanted
+
+
+def _both(left: Decimal | None, right: Decimal | None) -> Decimal | None:
+    return right if left is None else left if right is None else left + right
 
 
 def _disagreeing(
@@ -64,16 +88,19 @@ def _disagreeing(
     blocks: list[Block],
     offset: int,
     tolerance: Decimal,
-) -> int:
+) -> tuple[int, Decimal]:
+    """How many cells disagree under a shift, and by how much in all."""
     tokens = _by_block(halves.tokens, blocks, offset)
     money = _by_block(halves.money, blocks, offset)
-    count = 0
+    count, distance = 0, ZERO
     for key, (told, billed) in wanted.items():
         if told is not None:
-            count += told != tokens.get(key, ZERO)
+            gap, allowed = abs(told - tokens.get(key, ZERO)), ZERO
         else:
-            count += abs((billed or ZERO) - money.get(key, ZERO)) > tolerance
-    return count
+            gap, allowed = abs((billed or ZERO) - money.get(key, ZERO)), tolerance
+        count += gap > allowed
+        distance += gap
+    return count, distance
 
 
 def _by_block(

@@ -6,13 +6,14 @@ unexplained, and stays so.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
-from llmledger.core.reconcile.booked import TOKENS, ZERO
+from llmledger.core.reconcile.booked import TOKENS, ZERO, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
-from llmledger.core.reconcile.claims import MODES, exact_claims
+from llmledger.core.reconcile.cells import Side
+from llmledger.core.reconcile.claims import LONG, MODES, THRESHOLDS, copies, duplicates, exact_claims
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
 
 _MOST_TOGETHER = 2
@@ -36,6 +37,53 @@ class _Solution:
 
 def explain(view: View) -> list[Claim]:
     """Claims whose money sums to the cell's difference, exactly; the last may be rounding or unexplained."""
+    given = _given_away(view)
+    if given is not None:
+        claim, as_if_billed = given
+        return [claim, *_explained(as_if_billed)]
+    plain = _explained(view)
+    for claim in duplicates(view) if _rank(plain)[0] else ():
+        other = [claim, *_explained(_without_copies(view))]
+        # Of two as good: what the bill lacks and the ledger has twice is a copy; what the bill has more of is none.
+        lacks = any(Cause.MISSING_IN_STATEMENT in one.causes for one in plain)
+        plain = min(*((other, plain) if lacks else (plain, other)), key=_rank)
+    return plain
+
+
+def _rank(claims: Sequence[Claim]) -> tuple[bool, int]:
+    """Whether something is left that no cause was predicted to make, and for how many claims that is so."""
+    weak = sum(not claim.is_exact or len(claim.causes) > 1 for claim in claims)
+    return weak > 0, weak + 2 * sum(claim.causes == (Cause.UNEXPLAINED,) for claim in claims)
+
+
+def _without_copies(view: View) -> View:
+    """The cell as if the ledger had each request once."""
+    gone = copies(view)
+    once = Side(dict(view.ledger.quantity), dict(view.ledger.money), view.ledger.requests - len(gone))
+    for row in gone:
+        for meter, quantity in quantities(row, view.meters).items():
+            once.quantity[meter] -= quantity
+        for meter, amount in money(row, view.meters).items():
+            once.money[meter] -= amount
+    names = {id(row) for row in gone}
+    return replace(view, ledger=once, rows=[row for row in view.rows if id(row) not in names], _asked={})
+
+
+def _given_away(view: View) -> tuple[Claim, View] | None:
+    """Tokens counted and nothing billed for them: what they would have cost, and the cell as if that had been billed."""
+    if not (view.tells_money and view.billed.has_money and view.knows_quantities and view.ledger.total):
+        return None
+    priced = view.priced({meter: Decimal(count) for meter, count in view.billed.quantity.items()})
+    if view.billed.total or priced is None or not any(priced.values()):
+        return None
+    words = "tokens are counted, and nothing is billed for them: a free tier, a grant or capacity paid for elsewhere"
+    given = Claim(
+        (Cause.TIER, Cause.CREDITS), {}, {meter: -amount for meter, amount in priced.items() if amount}, words
+    )
+    return given, replace(view, billed=replace(view.billed, money=priced))
+
+
+def _explained(view: View) -> list[Claim]:
     gap, spent = view.quantity_gap, view.money_gap
     solutions = sorted(_solutions(view), key=lambda one: one.rank)
     if not solutions:
@@ -70,22 +118,22 @@ def _solutions(view: View) -> Iterator[_Solution]:
                 gap, spent = less(gap, claim.quantity), less(spent, claim.money)
             tail = _tail(view, gap, spent)
             if tail is not None and _confirmed(chosen, tail[0]):
-                found = True
+                found = found or all(claim.is_exact for claim in (*chosen, *tail[0]))
                 yield _Solution((*chosen, *tail[0]), tail[1])
         if found and count:
             return
 
 
 def _confirmed(chosen: Sequence[Claim], tail: Sequence[Claim]) -> bool:
-    """Whether each exact claim is confirmed by the bill: what was left for the tail lies in other meters than its own.
+    """Whether each exact claim is confirmed by the bill: what was left for the tail lies in other meters than most of its own.
 
     Without this, any exact amount could be claimed and whatever then is left put down to a lost request or a price.
     """
     for claim in chosen:
         for rest in tail:
-            if claim.quantity.keys() & rest.quantity.keys():
-                return False
-            if not claim.quantity and claim.money.keys() & rest.money.keys():
+            own, others = (claim.quantity, rest.quantity) if claim.quantity else (claim.money, rest.money)
+            shared = own.keys() & others.keys()
+            if shared and 2 * len(shared) >= len(own):
                 return False
     return True
 
@@ -137,14 +185,18 @@ def _of_quantity(view: View, gap: Mapping[str, Decimal], spent: Mapping[str, Dec
 def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None:
     if not any(meter in TOKENS for meter in gap) and all(count > 0 for count in gap.values()):
         return (Cause.TOOL_FEES,)
+    if any(meter not in TOKENS and not view.ledger.quantity.get(meter) for meter in gap):
+        return None
     has_input = any(gap.get(meter) for meter in INPUTS)
     if all(count > 0 for count in gap.values()):
         if has_input:
-            return _above(view)
-        return (Cause.INTERRUPTED,) if view.uncertain else None
+            return _above(view, gap)
+        if not view.uncertain:
+            return None
+        return (Cause.REASONING, Cause.INTERRUPTED) if _may_have_thought(view, gap) else (Cause.INTERRUPTED,)
     if all(count < 0 for count in gap.values()):
         if has_input:
-            return told_apart(view.grain, Cause.MISSING_IN_STATEMENT, (Cause.PRICE, Cause.TIER))
+            return (Cause.MISSING_IN_STATEMENT,)
         return (Cause.INTERRUPTED,) if view.uncertain else None
     return (Cause.INTERRUPTED,) if view.uncertain and _same_count(view) else None
 
@@ -153,8 +205,15 @@ def _same_count(view: View) -> bool:
     return view.billed.counts_requests and view.billed.requests == view.ledger.requests
 
 
-def _above(view: View) -> tuple[Cause, ...]:
-    excluded = {Cause.PRICE, Cause.REASONING}
+def _may_have_thought(view: View, gap: Mapping[str, Decimal]) -> bool:
+    """Whether the output that one side lacks is enough to hold the reasoning tokens of the requests."""
+    return 0 < view.thought <= gap.get("output_tokens", ZERO)
+
+
+def _above(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...]:
+    excluded = {Cause.PRICE}
+    if not _may_have_thought(view, gap):
+        excluded.add(Cause.REASONING)
     if view.has_keys:
         excluded.add(Cause.OTHER_KEY)
     if not view.uncertain:
@@ -162,9 +221,9 @@ def _above(view: View) -> tuple[Cause, ...]:
     if view.billed.counts_requests and view.billed.requests > view.ledger.requests:
         excluded.add(Cause.INTERRUPTED)
     if _same_count(view):
-        if view.uncertain:
-            return (Cause.INTERRUPTED,)
         excluded.add(Cause.OTHER_KEY)
+        if view.uncertain:
+            return (Cause.REASONING, Cause.INTERRUPTED) if Cause.REASONING not in excluded else (Cause.INTERRUPTED,)
     return told_apart(view.grain, Cause.MISSING_IN_LEDGER, excluded)
 
 
@@ -188,25 +247,40 @@ def _lacking_words(view: View, gap: Mapping[str, Decimal]) -> str:
 def _of_money(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
     """Money without tokens: a whole model or day that one side lacks, or more or less of it all, which stays ambiguous."""
     if not view.ledger.requests:
-        excluded: tuple[Cause, ...] = (Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING)
+        excluded: tuple[Cause, ...] = (
+            *(Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING, Cause.TIER, Cause.CONTEXT_TIER),
+        )
         causes = told_apart(
             view.grain, Cause.MISSING_IN_LEDGER, (*excluded, Cause.OTHER_KEY) if view.has_keys else excluded
         )
         return Claim(causes, {}, spent, "the ledger has no request of this model here", is_exact=False)
-    only_output = set(spent) <= {"output_tokens"}
-    gone = () if view.uncertain else (Cause.INTERRUPTED,)
+    if any(meter and meter not in TOKENS and not view.ledger.money.get(meter) for meter in spent):
+        return None
+    gone = {Cause.MISSING_IN_STATEMENT, *_unlikely(view)}
     if all(amount > 0 for amount in spent.values()):
-        none_thought = () if only_output else (Cause.REASONING,)
-        lost = (Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY) if only_output else ()
-        causes = told_apart(
-            view.grain, Cause.PRICE, (*gone, *none_thought, *lost, Cause.TIER, Cause.MISSING_IN_STATEMENT)
-        )
+        if set(spent) <= {"output_tokens"}:
+            gone |= {Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY}
+        causes = told_apart(view.grain, Cause.PRICE, gone)
         return Claim(causes, {}, spent, "more is billed, and the statement tells no tokens", is_exact=False)
     if all(amount < 0 for amount in spent.values()):
-        excluded = (*gone, Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.REASONING)
-        causes = told_apart(view.grain, Cause.PRICE, excluded)
+        gone = {Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.CONTEXT_TIER, *_unlikely(view)}
+        causes = told_apart(view.grain, Cause.PRICE, gone)
         return Claim(causes, {}, spent, "less is billed, and the statement tells no tokens", is_exact=False)
     return None
+
+
+def _unlikely(view: View) -> set[Cause]:
+    """Causes that no request of the ledger here gives a reason to think of."""
+    gone = set() if view.uncertain else {Cause.INTERRUPTED}
+    if not view.thought:
+        gone.add(Cause.REASONING)
+    if not _has_large(view):
+        gone.add(Cause.CONTEXT_TIER)
+    return gone
+
+
+def _has_large(view: View) -> bool:
+    return any(row.input_size > THRESHOLDS[0] for row in view.rows)
 
 
 def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
@@ -224,24 +298,24 @@ def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
     writes = {"cache_write_tokens", "cache_write_1h_tokens"}
     told_apart_by_ttl = writes <= view.billed.quantity.keys() or not view.ledger.quantity.keys() & writes
     excluded = {Cause.CACHE_TTL} if told_apart_by_ttl else set()
-    if _has_unpriced(view) or not _a_mode_could(view, spent):
+    modes: tuple[Mapping[str, str] | None, ...] = () if _has_unpriced(view) else (*MODES, None)
+    if not any(_could_make(view, spent, mode) for mode in modes):
         excluded.add(Cause.TIER)
+    if not (_has_large(view) and _could_make(view, spent, LONG)):
+        excluded.add(Cause.CONTEXT_TIER)
     causes = told_apart(view.grain, Cause.PRICE, excluded)
     return Claim(causes, {}, spent, _price_words(view, prices), is_exact=False, prices=prices)
 
 
-def _a_mode_could(view: View, spent: Mapping[str, Decimal]) -> bool:
-    """Whether a part of the tokens at another mode's price would make the difference."""
-    for mode in MODES:
-        most: dict[str, Decimal] = {}
-        for meter, quantity in view.billed.quantity.items():
-            at_mode, ours = view.table_price(meter, mode), view.price(meter)
-            if at_mode is not None and ours is not None and at_mode != ours:
-                most[meter] = Decimal(quantity) * (at_mode - ours)
-        limits = view.at_grain(most)
-        if all(limits.get(meter) and 0 <= amount / limits[meter] <= 1 for meter, amount in spent.items()):
-            return True
-    return False
+def _could_make(view: View, spent: Mapping[str, Decimal], mode: Mapping[str, str] | None) -> bool:
+    """Whether a part of the tokens at a mode's price (None: for nothing) would make the difference."""
+    most: dict[str, Decimal] = {}
+    for meter, quantity in view.billed.quantity.items():
+        at_mode, ours = ZERO if mode is None else view.table_price(meter, mode), view.price(meter)
+        if at_mode is not None and ours is not None and at_mode != ours:
+            most[meter] = Decimal(quantity) * (at_mode - ours)
+    limits = view.at_grain(most)
+    return all(limits.get(meter) and 0 <= amount / limits[meter] <= 1 for meter, amount in spent.items())
 
 
 def _has_unpriced(view: View) -> bool:

@@ -129,6 +129,11 @@ class View:
         return self.at_grain(found)
 
     @property
+    def thought(self) -> int:
+        """Reasoning tokens of its requests."""
+        return sum(int(row.usage.get("reasoning_tokens", 0)) for row in self.rows)
+
+    @property
     def uncertain(self) -> list[Booked]:
         """The ledger's rows here whose usage is not exactly known."""
         return [row for row in self.rows if row.is_uncertain]
