@@ -80,16 +80,17 @@ def _reasoning(view: View) -> Iterator[Claim]:
 def _reasoning_of_some(view: View) -> Iterator[Claim]:
     """The reasoning of the requests before or after a moment: some client counts it only from then on."""
     gap = view.quantity_gap.get("output_tokens")
+    spent = view.priced({"output_tokens": gap}) if gap else None
+    if gap is None or spent is None:
+        return
     by_time = sorted(view.rows, key=lambda row: row.started_ms)
     for rows, word in ((by_time, "first"), (by_time[::-1], "last")):
         sums = list(accumulate(int(row.usage.get("reasoning_tokens", 0)) for row in rows))
-        if gap and abs(gap) in sums[:-1]:
+        if abs(gap) in sums[:-1]:
             count = sums.index(int(abs(gap))) + 1
-            spent = view.priced({"output_tokens": gap})
             words = f"{gap:+,} output tokens are billed: exactly the reasoning tokens of the {word} {count} requests"
-            if spent is not None:
-                yield Claim((Cause.REASONING,), {"output_tokens": gap}, _shown(spent), words)
-                return
+            yield Claim((Cause.REASONING,), {"output_tokens": gap}, _shown(spent), words)
+            return
 
 
 def _sums(view: View, rows: list[Booked], sign: int) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
