@@ -1,6 +1,7 @@
 """Several ledgers as one: each request once, its corrections too, and the importers' keys."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from tests.conftest import RunCli
 from tests.support.builders import NOON, a_begun, a_finished
 
+from llmledger.core.adjustment import Kind, Measures, reversal, standing_of
 from llmledger.core.request import Attribution
-from llmledger.ledger import open_ledger
+from llmledger.ledger import open_ledger, open_reader
 
 
 @pytest.fixture
@@ -49,6 +51,27 @@ def test_a_merge_is_idempotent_and_brings_the_importers_keys(run_cli: RunCli, tw
     with open_ledger(two[1], now=lambda: NOON) as book:
         assert not book.record(a_finished({"source": "import:llm", "model": "other"}, nanousd=20, source_key="llm:1"))
     assert json.loads(run_cli("report", "--json", "--ledger", two[1]).stdout)["totals"]["requests"] == 3
+
+
+def test_corrections_by_invoices_stay_where_they_were_settled(run_cli: RunCli, two: list[Path]) -> None:
+    """They are the difference between an invoice and one ledger; both would call theirs `reconcile:1:0`."""
+    for path, nanousd in zip(two, (5, 9), strict=True):
+        with open_ledger(path, now=lambda: NOON) as book:
+            settled = replace(
+                reversal(standing_of(a_finished()), kind=Kind.RECONCILE, cause="reconcile:1:0", reason="billed",
+                         booked_at=NOON),
+                request_id=None, after=None, measures=Measures(cost_nanousd=nanousd),
+            )  # fmt: skip
+            assert book.adjust(settled)
+
+    merged = run_cli("db", "merge", two[0], "--ledger", two[1])
+    read = run_cli("report", "--ledger", two[0], "--ledger", two[1])
+
+    assert "Its 1 corrections by invoices are not: reconcile those invoices here" in merged.stderr
+    assert read.stderr.count("its 1 corrections by invoices are not part of this") == 2
+    with open_reader(two[1]) as reader:
+        kept = reader.connection.execute("SELECT sum(cost_nanousd) FROM adjustments WHERE kind = 'reconcile'")
+        assert kept.fetchone() == (9,)
 
 
 def test_what_was_pruned_elsewhere_is_said_to_be_missing(run_cli: RunCli, two: list[Path]) -> None:

@@ -85,6 +85,8 @@ def merge(
     )
     if done.is_partial:
         note("Its pruned requests are not part of it: import their archive with `import --source llmledger`.")
+    if done.unsettled:
+        note(f"Its {done.unsettled:,} corrections by invoices are not: reconcile those invoices here, with --record.")
 
 
 @app.command("verify")

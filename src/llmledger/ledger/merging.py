@@ -22,3 +22,9 @@ def take_over(connection: sqlite3.Connection, keys: list[Key]) -> None:
 def has_pruned_detail(connection: sqlite3.Connection) -> bool:
     """Whether a ledger has requests that only live on in its roll-ups, and so cannot be taken over."""
     return connection.execute("SELECT 1 FROM prunings WHERE what = 'detail' AND requests > 0").fetchone() is not None
+
+
+def count_of_reconciled(connection: sqlite3.Connection) -> int:
+    """How many corrections by invoices a ledger has."""
+    found: int = connection.execute("SELECT count(*) FROM adjustments WHERE kind = 'reconcile'").fetchone()[0]
+    return found

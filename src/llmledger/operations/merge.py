@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from llmledger.core.adjustment import Kind
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.merging import has_pruned_detail
+from llmledger.ledger.merging import count_of_reconciled, has_pruned_detail
 from llmledger.ledger.queries_export import read_records
 from llmledger.operations.restore import Restored, of_plain, take_in
 
@@ -26,17 +27,22 @@ class Merged:
     restored: Restored
     is_partial: bool
     """Its pruned requests live on in its roll-ups only; their archive can be imported."""
+    unsettled: int = 0
+    """Its corrections by invoices: they were the difference to its requests alone, so they are not taken over."""
 
 
 def merge(book: "Ledger", other: "Reader", *, advance: Callable[[int], None] = lambda _: None) -> Merged:
     """Take all requests, corrections, texts and importers' keys of another ledger in. Raises StorageError."""
     restored = take_in(book, _records(other), advance)
-    return Merged(restored=restored, is_partial=has_pruned_detail(other.connection))
+    unsettled = count_of_reconciled(other.connection)
+    return Merged(restored=restored, is_partial=has_pruned_detail(other.connection), unsettled=unsettled)
 
 
 def _records(other: "Reader") -> Iterator[tuple[str, Any]]:
-    for kind, value in read_records(other.connection, Window(), Selection(), content=True).rows:
-        yield str(kind), of_plain(str(kind), value)
+    records = read_records(other.connection, Window(), Selection(), content=True).rows
+    for kind, value in cast("Iterator[tuple[str, Any]]", records):
+        if kind != "adjustment" or value["kind"] != Kind.RECONCILE:
+            yield kind, of_plain(kind, value)
 
 
 @contextmanager
@@ -49,7 +55,10 @@ def as_one(paths: list[Path], *, now: Callable[[], datetime], warn: Callable[[st
         with open_ledger(path, now=now, home_zone=home_zone) as book:
             for other in paths:
                 with open_reader(other) as reader:
-                    if merge(book, reader).is_partial:
+                    done = merge(book, reader)
+                    if done.is_partial:
                         warn(f"{other}: its pruned requests are not part of this; several ledgers are joined by rows.")
+                    if done.unsettled:
+                        warn(f"{other}: its {done.unsettled:,} corrections by invoices are not part of this.")
         with open_reader(path) as joined:
             yield joined
