@@ -189,6 +189,17 @@ def test_the_total_of_a_pdf_can_be_compared_with_its_tax(run_cli: Run) -> None:
 
 
 @pytest.mark.usefixtures("ledger")
+def test_a_period_that_the_file_is_not_about_is_an_error(run_cli: Run, bill: Path) -> None:
+    """Never a zero that looks like an answer; an empty file is called empty."""
+    result = run_cli("reconcile", bill, "-p", "2026-11")
+    (bill.parent / "empty.csv").touch()
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "cost.csv has no line in this period" in result.stderr
+    assert "empty.csv is empty" in run_cli("reconcile", bill.parent / "empty.csv").stderr
+
+
+@pytest.mark.usefixtures("ledger")
 def test_foreign_money_needs_a_rate(run_cli: Run, tmp_path: Path) -> None:
     """CNY without a rate compares tokens alone and says so; with one, in USD: 0.13 / 0.1391."""
     path = tmp_path / "cost.csv"

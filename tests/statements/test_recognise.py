@@ -33,8 +33,8 @@ def test_a_file_that_two_readers_know_names_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n", b"hello", b'{"a": 1}', b"\xff\xfe", b"a,b\n1,2\n", b"\x00\x01\x02", b'"' * 200_000, b"a" * 200_000],
-    ids=["nothing", "blank", "text", "json", "bom", "table", "binary", "quotes", "one long cell"],
+    [b"\n\n", b"hello", b'{"a": 1}', b"\xff\xfe", b"a,b\n1,2\n", b"\x00\x01\x02", b'"' * 200_000, b"a" * 200_000],
+    ids=["blank", "text", "json", "bom", "table", "binary", "quotes", "one long cell"],
 )
 def test_a_foreign_file_is_in_no_format_that_we_know(tmp_path: Path, content: bytes) -> None:
     """The hint offers rules."""

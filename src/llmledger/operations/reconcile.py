@@ -16,7 +16,7 @@ from llmledger.core.reconcile.digest import Digest
 from llmledger.core.statement import EXACT, Statement, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Usage
 from llmledger.core.window import from_unix_ms
-from llmledger.errors import UsageError
+from llmledger.errors import InputFileError, UsageError
 from llmledger.pricebook import PriceBook
 from llmledger.statements import read, recognise
 from llmledger.statements._contract import Part
@@ -112,12 +112,19 @@ def reconcile_lines(
     *,
     notes: tuple[str, ...] = (),
 ) -> Reconciliation:
-    """Compare the lines of a statement, whatever they are read from (twice, when the ledger has nothing to compare them with)."""
+    """Compare the lines of a statement, whatever they are read from (twice, when the ledger has nothing to compare them with).
+
+    Raises InputFileError when none of them is about the period.
+    """
     unit_price, canonical = prices_of(book), names_of(book)
     priced = _Priced(asked, book)
     zone = zone_of(statement)
     terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=asked.period)
     comparison = compare(priced.lines(lines()), source, terms)
+    if not comparison.line_count:
+        raise InputFileError(
+            f"{statement.name} has no line in this period", hint="Leave --period out, or give one that the file covers."
+        )
     digest = None
     if not comparison.ledger_requests:
         digest = Digest(canonical, unit_price)

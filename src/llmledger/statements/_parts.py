@@ -57,6 +57,8 @@ def open_parts(path: Path, rules: Mapping[str, Any]) -> list[Part]:
     """Open a file as its parts: the members of a ZIP, the inside of a gzip, or the file itself."""
     with _opened(path) as stream:
         magic = stream.read(4)
+    if not magic:
+        raise InputFileError(f"{path.name} is empty", hint="Download it again.")
     try:
         if magic == _ZIP:
             return [_part(name, partial(_open_member, path, name), rules) for name in _members(path)]

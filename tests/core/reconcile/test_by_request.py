@@ -1,12 +1,13 @@
 """Statements of single requests: matched by id, then by likeness, and classed one by one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from tests.support.planted import FIRST, FIRST_MS, PROVIDER
 from tests.support.reconcile_cases import HOUR_MS, a_line, a_row, classes, found, only
 
+from llmledger.core.reconcile.sentences import advice
 from llmledger.core.statement import Format, StatementLine
 
 
@@ -104,3 +105,13 @@ def test_a_request_of_the_day_before_is_matched_and_not_counted_twice() -> None:
     foreign = a_row(2, hours=-0.1)
 
     assert classes(found([by_request(91, since=at, until=at)], [near, foreign])) == {}
+
+
+def test_a_statement_of_another_account_still_shows_what_the_ledger_has() -> None:
+    """Nothing matches: the ledger's $0.0045 is missing in the statement in full, though no pair told any money."""
+    other = by_request(77, quantities={"input_tokens": 7})
+    comparison = found([other], [a_row(1)])
+
+    assert (comparison.ledger, comparison.ledger_requests) == (Decimal("0.0045"), 1)
+    assert classes(comparison)["missing in statement"] == Decimal("-0.0045")
+    assert "another account" in advice(comparison, statement="x.csv", today=date(2026, 10, 9))[0].text

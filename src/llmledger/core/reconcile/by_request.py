@@ -93,6 +93,8 @@ class Requests:
             rows = self.source.find([line.request_id for line, _ in chunk if line.request_id])
             for line, usd in chunk:
                 self.providers.add(line.provider)
+                if usd is not None:
+                    self.tells_money = True
                 row = rows.get(line.request_id or "")
                 if row is None or row.provider != line.provider or not self.marks.take(row):
                     self.loose.append((line, usd))
@@ -157,7 +159,6 @@ class Requests:
         if usd is None:
             self._pair_tokens(line, row)
             return
-        self.tells_money = True
         cost = row.cost
         gap = usd - cost
         if not gap:
@@ -224,7 +225,6 @@ class Requests:
         causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
         if line.key and line.key not in self.matched_keys and self.matched_keys:
             causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"
-        self.tells_money = self.tells_money or usd is not None
         self._add(causes, usd or ZERO, ZERO, (line,), words)
 
     def _unbilled(self, row: Booked, twin: Booked | None, late_after_ms: int) -> None:

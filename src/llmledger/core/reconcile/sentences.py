@@ -202,6 +202,9 @@ _HINTS: Sequence[tuple[Cause, str]] = (
 
 
 def _hints(comparison: Comparison) -> Iterator[Advice]:
+    matched = any(one.causes[0] in (Cause.MATCHED, Cause.ROUNDING) for one in comparison.findings)
+    if comparison.grain is Grain.REQUEST and comparison.ledger_requests and comparison.line_count and not matched:
+        yield Advice("Not one line agrees with a request of the ledger: is this the statement of another account?")
     found = {cause for one in comparison.findings for cause in one.causes if one.amount or not comparison.has_money}
     for cause, text in _HINTS:
         if cause in found:
