@@ -8,9 +8,10 @@ from tests.support.builders import NOON, a_finished
 
 from llmledger.ledger import open_ledger
 from llmledger.ledger.connection import open_for_writing
-from llmledger.ledger.migrations import MIGRATIONS, Birth, migrate, schema_of, statements
+from llmledger.ledger.migrations import MIGRATIONS, SCHEMA, Birth, migrate, schema_of, statements
 
 BIRTH = Birth(home_zone="UTC", created_ms=0)
+NEXT = SCHEMA + 1
 
 
 @pytest.fixture
@@ -39,9 +40,9 @@ def test_a_migration_keeps_row_counts_and_sums(path):
     """And its number is written with it."""
     connection = open_for_writing(path)
     before = facts(connection)
-    assert migrate(connection, path, BIRTH, {**MIGRATIONS, 2: _add_a_table}) == 1
-    assert (schema_of(connection), facts(connection)) == (2, before)
-    assert migrate(connection, path, BIRTH, {**MIGRATIONS, 2: _add_a_table}) == 0
+    assert migrate(connection, path, BIRTH, {**MIGRATIONS, NEXT: _add_a_table}) == 1
+    assert (schema_of(connection), facts(connection)) == (NEXT, before)
+    assert migrate(connection, path, BIRTH, {**MIGRATIONS, NEXT: _add_a_table}) == 0
     connection.close()
 
 
@@ -49,10 +50,10 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path):
     """One transaction: no half table, no number."""
     connection = open_for_writing(path)
     with pytest.raises(sqlite3.OperationalError, match="died here"):
-        migrate(connection, path, BIRTH, {**MIGRATIONS, 2: _fail})
-    assert schema_of(connection) == 1
+        migrate(connection, path, BIRTH, {**MIGRATIONS, NEXT: _fail})
+    assert schema_of(connection) == SCHEMA
     assert connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
-    assert migrate(connection, path, BIRTH, {**MIGRATIONS, 2: _add_a_table}) == 1
+    assert migrate(connection, path, BIRTH, {**MIGRATIONS, NEXT: _add_a_table}) == 1
     connection.close()
 
 
@@ -63,7 +64,7 @@ def test_of_many_that_open_an_old_ledger_one_migrates_it(path):
     def open_and_migrate() -> None:
         connection = open_for_writing(path, busy_s=30)
         barrier.wait()
-        ran.append(migrate(connection, path, BIRTH, {**MIGRATIONS, 2: _add_a_table}))
+        ran.append(migrate(connection, path, BIRTH, {**MIGRATIONS, NEXT: _add_a_table}))
         connection.close()
 
     threads = [threading.Thread(target=open_and_migrate) for _ in range(8)]

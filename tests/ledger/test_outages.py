@@ -16,6 +16,7 @@ from tests.support.outages import full_disk, locked_by_a_tool, locked_by_another
 
 from llmledger.errors import LedgerBusy, LedgerUnavailable, StorageError
 from llmledger.ledger import Ledger, Manners, open_ledger, open_reader
+from llmledger.ledger.migrations import SCHEMA
 from llmledger.ledger.spool import found_spools, spools_folder
 
 IMPATIENT = Manners(patience_s=0.02, spool_bytes=256 * 1024)
@@ -204,7 +205,7 @@ def test_a_newer_schema_sends_a_running_process_to_its_spool(tmp_path):
         a_full_request(ledger)
         assert "schema 99" in (ledger.state().trouble or "")
         with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA user_version = 1")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.close()
         until(lambda: ledger.state().trouble is None)
     assert rows(path) == (1, 1)

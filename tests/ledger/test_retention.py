@@ -34,7 +34,7 @@ MOMENTS = st.integers(-40 * 24, 40 * 24).map(lambda hours: from_unix_ms(NEW_YORK
 def prune(connection: sqlite3.Connection, home: str, tier: str, moment: datetime) -> Cut:
     """Prune one tier as the operation does."""
     zone = zone_named(home)
-    catch_up(connection, home, chunk=5)
+    catch_up(connection, home, size=lambda _: 5)
     cut = measure(connection, tier, cut_for(tier, moment, zone))
     number = begin_pruning(connection, cut, now_ms=0, archive=None, hold=nullcontext)
     remove(connection, cut, pruning=number, home=zone, hold=nullcontext, advance=lambda _: None)

@@ -55,7 +55,7 @@ def rolled(histories: list[History], home: str, chunk: int) -> tuple[sqlite3.Con
     connection = blank_ledger(home_zone=home)
     rows, entries = LedgerRows(connection), []
     for history in histories:
-        catch_up(connection, home, chunk=chunk)
+        catch_up(connection, home, size=lambda _: chunk)
         entries += write_history(rows, history)
         connection.commit()
     return connection, entries
@@ -166,7 +166,7 @@ def test_a_catch_up_stops_between_chunks_when_it_may_not_go_on() -> None:
     connection.commit()
     answers = iter([True, True, False, False])
 
-    assert catch_up(connection, "UTC", may_go_on=lambda: next(answers), chunk=2) == 4
+    assert catch_up(connection, "UTC", may_go_on=lambda: next(answers), size=lambda _: 2) == 4
     assert rows_behind(connection) == 1
 
 

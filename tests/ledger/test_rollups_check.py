@@ -43,7 +43,7 @@ def test_a_sound_ledger_has_no_finding(histories: tuple[History, History], home:
     rows = LedgerRows(connection)
     write_history(rows, histories[0])
     connection.commit()
-    catch_up(connection, home, chunk=3)
+    catch_up(connection, home, size=lambda _: 3)
     if prunes:
         prune_detail(connection, home, NEW_YORK_AUTUMN // 86_400_000 * 86_400_000)
     write_history(rows, histories[1])

@@ -25,11 +25,8 @@ Migration = Callable[[sqlite3.Connection, Birth], None]
 
 def _migrate_1(connection: sqlite3.Connection, birth: Birth) -> None:
     import secrets
-    from importlib import resources
 
-    for name in ("schema_v1.sql", "schema_v1_guards.sql", "schema_v1_views.sql"):
-        for statement in statements(resources.files(__package__).joinpath(name).read_text(encoding="utf-8")):
-            connection.execute(statement)
+    _execute(connection, "schema_v1.sql", "schema_v1_guards.sql", "schema_v1_views.sql")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     facts = {
         "ledger_id": secrets.token_hex(16),
@@ -41,7 +38,19 @@ def _migrate_1(connection: sqlite3.Connection, birth: Birth) -> None:
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", facts.items())
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _migrate_1}
+def _migrate_2(connection: sqlite3.Connection, _: Birth) -> None:
+    _execute(connection, "schema_v2.sql")
+
+
+def _execute(connection: sqlite3.Connection, *scripts: str) -> None:
+    from importlib import resources
+
+    for name in scripts:
+        for statement in statements(resources.files(__package__).joinpath(name).read_text(encoding="utf-8")):
+            connection.execute(statement)
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _migrate_1, 2: _migrate_2}
 SCHEMA = max(MIGRATIONS)
 """The schema that this program reads and writes."""
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from llmledger.ledger.standing import Recorded
 
 _SHORTEST_ID = 4
+_BY_TAIL = """
+WITH RECURSIVE blocks(block) AS (
+  SELECT max(id) / 32768 FROM requests UNION ALL SELECT block - 1 FROM blocks WHERE block > 0)
+SELECT r.request_id FROM blocks CROSS JOIN requests r ON r.id / 32768 = block AND substr(r.request_id, 13) = ?
+"""
+"""Asks the index of short ids in each of its blocks of rows, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +126,7 @@ class Reader:
                 "SELECT request_id FROM requests WHERE lower(hex(request_id)) LIKE ? LIMIT 2", (f"%{tail}",)
             )
         else:
-            rows = self.connection.execute(
-                "SELECT request_id FROM requests WHERE substr(request_id, 13) = ?", (bytes.fromhex(tail),)
-            )
+            rows = self.connection.execute(_BY_TAIL, (bytes.fromhex(tail),))
         return [request_id for (request_id,) in rows if request_id.hex().endswith(digits)]
 
 

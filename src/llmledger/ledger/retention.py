@@ -27,13 +27,16 @@ from llmledger.ledger.rollups import (
 )
 from llmledger.ledger.witnesses import remember_witnesses
 
-CHUNK = 1_000
+CHUNK = 5_000
+"""Rows per transaction, at most."""
 TIERS = ("content", "detail", "rollups")
 
 UNFINISHED = "{}"
 """The receipt of a prune that goes on, or that died."""
 
 Hold = Callable[[], AbstractContextManager[object]]
+Size = Callable[[int], int]
+"""How many rows the next chunk has, given how many it may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ def remove(
     home: tzinfo,
     hold: Hold,
     advance: Callable[[int], None],
+    size: Size = lambda most: most,
 ) -> int:
     """Remove a tier up to a cut, chunk by chunk; returns how much went. Detail must be rolled up before.
 
@@ -93,10 +97,18 @@ def remove(
     to the nano-dollar also when a prune dies.
     """
     if cut.tier == "content":
-        return _remove_contents(connection, cut.before_ms, hold)
+        return _remove_contents(connection, cut.before_ms, hold, size)
     if cut.tier == "detail":
-        _remove_contents(connection, cut.before_ms, hold)
-        return _remove_requests(connection, cut, pruning, hold, advance)
+        _remove_contents(connection, cut.before_ms, hold, size)
+        done = 0
+        while True:
+            chunk = size(CHUNK)
+            with hold(), _removing(connection):
+                gone = _remove_chunk(connection, cut, pruning, chunk)
+            done += gone
+            advance(gone)
+            if gone < chunk:
+                return done
     return _remove_rollups(connection, cut, home, hold)
 
 
@@ -166,48 +178,36 @@ def _removing(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("DELETE FROM meta WHERE key = 'retention'")
 
 
-def _remove_contents(connection: sqlite3.Connection, before_ms: int, hold: Hold) -> int:
+def _remove_contents(connection: sqlite3.Connection, before_ms: int, hold: Hold, size: Size) -> int:
     done = 0
     while True:
+        chunk = size(CHUNK)
         with hold(), transaction(connection):
             gone = connection.execute(
                 "DELETE FROM contents WHERE request_id IN "
                 "(SELECT request_id FROM contents WHERE started_ms < ? LIMIT ?)",
-                (before_ms, CHUNK),
+                (before_ms, chunk),
             ).rowcount
         done += gone
-        if gone < CHUNK:
+        if gone < chunk:
             return done
 
 
-def _remove_requests(
-    connection: sqlite3.Connection, cut: Cut, pruning: int, hold: Hold, advance: Callable[[int], None]
-) -> int:
-    done = 0
-    while True:
-        with hold(), _removing(connection):
-            # What is not rolled up yet would be lost: a row that arrives while we prune waits for the next time.
-            rows = [
-                row
-                for (row,) in connection.execute(
-                    "SELECT id FROM requests WHERE started_ms < ? AND id <= ? AND id <= "
-                    "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rolled_request') "
-                    "ORDER BY started_ms LIMIT ?",
-                    (cut.before_ms, cut.last_row, CHUNK),
-                )
-            ]
-            remember_witnesses(connection, rows)
-            chosen = json.dumps(rows)
-            connection.execute(
-                "UPDATE prunings SET requests = requests + ?1, cost_nanousd = cost_nanousd + (SELECT "
-                "coalesce(sum(cost_nanousd), 0) FROM requests WHERE id IN (SELECT value FROM json_each(?2))) WHERE id = ?3",
-                (len(rows), chosen, pruning),
-            )
-            connection.execute("DELETE FROM requests WHERE id IN (SELECT value FROM json_each(?))", (chosen,))
-        done += len(rows)
-        advance(len(rows))
-        if len(rows) < CHUNK:
-            return done
+def _remove_chunk(connection: sqlite3.Connection, cut: Cut, pruning: int, chunk: int) -> int:
+    # What is not rolled up yet would be lost: a row that arrives while we prune waits for the next time.
+    found = connection.execute(
+        "SELECT id, cost_nanousd FROM requests WHERE started_ms < ? AND id <= ? AND id <= "
+        "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rolled_request') ORDER BY started_ms LIMIT ?",
+        (cut.before_ms, cut.last_row, chunk),
+    ).fetchall()
+    rows = sorted(row for row, _ in found)
+    remember_witnesses(connection, rows)
+    connection.execute(
+        "UPDATE prunings SET requests = requests + ?, cost_nanousd = cost_nanousd + ? WHERE id = ?",
+        (len(rows), sum(cost or 0 for _, cost in found), pruning),
+    )
+    connection.execute("DELETE FROM requests WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),))
+    return len(rows)
 
 
 def _remove_rollups(connection: sqlite3.Connection, cut: Cut, home: tzinfo, hold: Hold) -> int:

@@ -121,17 +121,18 @@ def catch_up(
     *,
     may_go_on: Callable[[], bool] = lambda: True,
     hold: Callable[[], AbstractContextManager[object]] = nullcontext,
-    chunk: int = CHUNK,
+    size: Callable[[int], int] = lambda most: most,
 ) -> int:
     """Roll up what is above the watermarks, chunk by chunk; returns how many rows and adjustments.
 
-    Each chunk is written inside `hold`, the lock that writers share; between two of them nothing is held, and
-    `may_go_on` is asked. Raises sqlite3.Error when it cannot be written.
+    Each chunk is written inside `hold`, the lock that writers share; between two of them nothing is held, `may_go_on`
+    is asked, and `size` says how many rows come next, given how many may. Raises sqlite3.Error when it cannot be written.
     """
     zone = zone_named(home_zone)
     done = 0
     for side in (REQUESTS, ADJUSTMENTS):
         while may_go_on():
+            chunk = size(CHUNK)
             with hold():
                 rolled = _roll_chunk(connection, side, zone, chunk)
             done += rolled

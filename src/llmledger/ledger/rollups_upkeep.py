@@ -14,8 +14,13 @@ WORTH_IT = 5_000
 """Fewer rows than this are read quicker than rolled up."""
 PATIENCE_S = 1.0
 """How long one reader works on it; what is left is read from the rows, and is the next one's."""
-CHECKPOINT_CHUNKS = 40
-"""Chunks between two checkpoints, so that the log does not outgrow the ledger."""
+CHECKPOINT_S = 0.06
+"""How much work lies between two checkpoints: a writer that works the log in for us would keep its own callers waiting."""
+CHUNK_S = 0.012
+"""How much work a chunk should be, while others wait. Work and not time: a chunk does not get quicker by being smaller
+when it is the disk or the other processes of a busy machine that are slow."""
+FEWEST, FIRST = 100, 500
+"""Rows of a chunk: at least, and to begin with."""
 
 
 class ChunkLock:
@@ -25,24 +30,50 @@ class ChunkLock:
         """Open the lock's files; nothing is held yet. Raises OSError."""
         self._lock = FairLock(lock_path(path))
         self._connection = connection
-        self._chunks = 0
+        self._worked_s = 0.0
+        self._size = float(FIRST)
+        self._is_sized = False
+
+    def size(self, most: int) -> int:
+        """How many rows the next chunk has, by how much work those before it were; at most so many."""
+        self._is_sized = True
+        self._size = min(self._size, float(most))
+        return int(self._size)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Hold it for one chunk. Raises TimeoutError when others keep it."""
         if not self._lock.acquire(patience_s=PATIENCE_S):
             raise TimeoutError
+        began = time.thread_time()
         try:
             yield
-            self._chunks += 1
-            if self._chunks % CHECKPOINT_CHUNKS == 0:
-                self.checkpoint()
         finally:
             self._lock.release()
+        worked_s = time.thread_time() - began
+        self._learn(worked_s)
+        self._worked_s += worked_s
+        if self._worked_s >= CHECKPOINT_S:
+            self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Work the log into the file as far as no reader needs it."""
+        """Work the log into the file as far as no reader needs it; most of it while others write.
+
+        What they wrote meanwhile follows under the lock, so that the log comes to its end and starts again.
+        """
+        self._worked_s = 0.0
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if self._lock.acquire(patience_s=PATIENCE_S):
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                self._lock.release()
+
+    def _learn(self, worked_s: float) -> None:
+        """Only a chunk whose size was asked for tells anything."""
+        if self._is_sized:
+            self._size = max(float(FEWEST), self._size * min(1.5, max(0.5, CHUNK_S / max(worked_s, 1e-6))))
+        self._is_sized = False
 
     def close(self) -> None:
         """Let go of the lock's files."""
@@ -70,10 +101,10 @@ def keep_up(
                 writing,
                 home_zone,
                 hold=lock.hold,
+                size=lock.size,
                 may_go_on=lambda: deadline is None or time.monotonic() < deadline,
             )
-            with lock.hold():
-                lock.checkpoint()
+            lock.checkpoint()
             return done
     except (sqlite3.Error, OSError):
         return 0

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,10 @@ from llmledger.ledger.reader import Reader
 from llmledger.ledger.rows import time_of
 from llmledger.ledger.store import Store
 
-_PAGES_AT_ONCE = 2_000
+_FEWEST_PAGES, _MOST_PAGES = 20, 2_000
+_STEP_S = 0.012
+"""How much work a step of a vacuum should be, while others wait."""
+_PAGES_PER_CHECKPOINT = 2_000
 _PATIENCE_S = 10.0
 
 
@@ -115,19 +119,36 @@ def vacuum(path: Path, *, now: Callable[[], datetime], tick: Callable[[], None] 
     before = path.stat().st_size if path.exists() else 0
     store = Store(path, create=False, now=now, home_zone="UTC", patience_s=_PATIENCE_S)
     try:
+        pages, since_checkpoint = _FEWEST_PAGES, 0
         while _free_pages(store):
             with store.locked(patience_s=_PATIENCE_S) as connection:
                 free = _free_pages(store)
+                began = time.thread_time()
                 # As a script, since `execute` takes one step of it, and each step gives back a single page.
-                connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+                connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+                worked_s = max(time.thread_time() - began, 1e-6)
                 if _free_pages(store) >= free:
                     break
+            since_checkpoint += pages
+            pages = max(_FEWEST_PAGES, min(_MOST_PAGES, int(pages * min(2.0, _STEP_S / worked_s))))
+            if since_checkpoint >= _PAGES_PER_CHECKPOINT:
+                since_checkpoint = 0
+                _checkpoint(store)
             tick()
+        _checkpoint(store)
         with store.locked(patience_s=_PATIENCE_S) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         store.close()
     return Vacuumed(bytes_before=before, bytes_after=path.stat().st_size)
+
+
+def _checkpoint(store: Store) -> None:
+    """Work the log into the file while others write; what they add meanwhile is little, and follows under the lock."""
+    with storage_errors(store.path):
+        store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    with store.locked(patience_s=_PATIENCE_S) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _free_pages(store: Store) -> int:

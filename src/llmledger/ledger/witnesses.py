@@ -1,10 +1,12 @@
 """Finding the other records of one request: the same provider's id, close in time, from another source."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from llmledger.core import witness
 from llmledger.core.request import Finished
@@ -18,6 +20,9 @@ LINK = 16
 _TOLERANCE_MS = int(witness.TOLERANCE.total_seconds() * 1000)
 _NEARNESS_MS = int(witness.NEARNESS.total_seconds() * 1000)
 _LONGEST_ANSWER_MS = 10 * 60 * 1000
+_HOUR_MS = 3_600_000
+_LAST_HOUR = (1 << 24) - 1
+"""Of those that three bytes number: in the year 3883."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +146,14 @@ def cause_key(cause: str) -> bytes:
     return digest_of("cause", cause)
 
 
-def pruned_key(provider: str, provider_request_id: str, rank: int) -> bytes:
-    """The `seen` key of a provider's id whose row, by a witness of this rank, was pruned."""
-    return digest_of("pruned", provider, provider_request_id, rank)
+def pruned_key(provider: str, provider_request_id: str, rank: int, hour: int) -> bytes:
+    """The `seen` key of a provider's id whose row, by a witness of this rank and of that hour since 1970, was pruned.
+
+    It begins with the hour: what is pruned together then lies together, where scattered keys would touch a page each.
+    """
+    text = f"{rank}\0{provider}\0{provider_request_id}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=12, person=b"pruned").digest()
+    return b"\xff" + min(max(0, hour), _LAST_HOUR).to_bytes(3, "big") + digest
 
 
 def pruned_witness(
@@ -154,15 +164,24 @@ def pruned_witness(
     It stands for one record of a source: ids of careless servers repeat.
     """
     begun = finished.begun
-    if connection.execute("SELECT 1 FROM meta WHERE key = 'witnesses_pruned'").fetchone() is None:
-        return None
-    for rank in ranks:
-        key = pruned_key(begun.provider, finished.provider_request_id or "", rank)
-        found = connection.execute("SELECT row FROM seen WHERE key = ?", (key,)).fetchone()
-        link = linked_key(key, begun.source)
-        if found and connection.execute("SELECT 1 FROM seen WHERE key = ?", (link,)).fetchone() is None:
-            return found[0], link
+    kinds = {key for (key,) in connection.execute(_KINDS_PRUNED)}
+    for rank in ranks if kinds else ():
+        for key in _pruned_keys(finished, rank, kinds):
+            found = connection.execute("SELECT row FROM seen WHERE key = ?", (key,)).fetchone()
+            link = linked_key(key, begun.source)
+            if found and connection.execute("SELECT 1 FROM seen WHERE key = ?", (link,)).fetchone() is None:
+                return found[0], link
     return None
+
+
+def _pruned_keys(finished: Finished, rank: int, kinds: set[str]) -> Iterator[bytes]:
+    provider, identity = finished.begun.provider, finished.provider_request_id or ""
+    if "pruned_hours" in kinds:
+        at = ms_of(finished.begun.started_at)
+        for hour in range((at - _TOLERANCE_MS) // _HOUR_MS, (at + _TOLERANCE_MS) // _HOUR_MS + 1):
+            yield pruned_key(provider, identity, rank, hour)
+    if "witnesses_pruned" in kinds:
+        yield digest_of("pruned", provider, identity, rank)
 
 
 def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int], adjustments: Sequence[int] = ()) -> None:
@@ -172,19 +191,22 @@ def remember_witnesses(connection: sqlite3.Connection, rows: Sequence[int], adju
     the roll-ups, had counted.
     """
     numbers = {"rows": json.dumps(list(rows)), "adjustments": json.dumps(list(adjustments))}
-    for provider, provider_id, row, source in connection.execute(_IDS_OF, numbers).fetchall():
-        if witness.is_telling(provider_id):
-            key = pruned_key(provider, provider_id, witness.rank(source))
-            connection.execute(_NOTE_PRUNED, {"key": key, "row": row, "status": LINK})
-    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('witnesses_pruned', '1')")
+    notes = [
+        {"key": pruned_key(provider, provider_id, witness.rank(source), ms // _HOUR_MS), "row": row, "status": LINK}
+        for provider, provider_id, row, source, ms in connection.execute(_IDS_OF, numbers)
+        if witness.is_telling(provider_id)
+    ]
+    connection.executemany(_NOTE_PRUNED, sorted(notes, key=itemgetter("key")))
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('pruned_hours', '1')")
 
 
+_KINDS_PRUNED = "SELECT key FROM meta WHERE key IN ('pruned_hours', 'witnesses_pruned')"
 _IDS_OF = """
-SELECT m.provider, x.provider_request_id, x.id, t.source
+SELECT m.provider, x.provider_request_id, x.id, t.source, x.started_ms
 FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id
 WHERE x.id IN (SELECT value FROM json_each(:rows)) AND x.provider_request_id IS NOT NULL
-UNION
-SELECT m.provider, a.provider_request_id, coalesce(k.row, 0), t.source FROM adjustments a
+UNION ALL
+SELECT m.provider, a.provider_request_id, coalesce(k.row, 0), t.source, a.effective_ms FROM adjustments a
   JOIN models m ON m.id = a.model_id JOIN traits t ON t.id = a.trait_id LEFT JOIN seen k ON k.key = a.request_id
 WHERE a.id IN (SELECT value FROM json_each(:adjustments)) AND a.provider_request_id IS NOT NULL
 """

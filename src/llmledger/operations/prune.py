@@ -103,14 +103,22 @@ def prune(
     before = path.stat().st_size
     receipts = []
     with storage_errors(path), closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
-        catch_up(writing, source.home_zone, hold=lock.hold)
+        catch_up(writing, source.home_zone, hold=lock.hold, size=lock.size)
         for cut in cuts:
             kept = None
             if cut.tier in ARCHIVED and request.archive is not None and cut.count:
                 kept = archive(source, cut, request.archive)
             named = None if kept is None else (kept.path.name, kept.sha256)
             number = begin_pruning(writing, cut, now_ms=unix_ms(now()), archive=named, hold=lock.hold)
-            removed = remove(writing, cut, pruning=number, home=home, hold=lock.hold, advance=advance)
+            removed = remove(
+                writing,
+                cut,
+                pruning=number,
+                home=home,
+                hold=lock.hold,
+                advance=advance,
+                size=lock.size,
+            )
             receipt = _receipt(cut, removed, kept)
             folder = None if kept is None else str(kept.path.parent)
             end_pruning(writing, number, {**receipt.json(), "archive_folder": folder}, hold=lock.hold)
