@@ -12,6 +12,7 @@ from tests.support.builders import NOON, a_finished
 from llmledger.errors import LedgerForeign, LedgerMissing, LedgerNewer, LedgerReadOnly, StorageError
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.connection import APPLICATION_ID, os_storage_error, storage_error
+from llmledger.ledger.migrations import SCHEMA
 
 
 def open_to_write(path: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_newer_schema_is_refused(path, opened):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(LedgerNewer, match="schema 99; this llmledger reads up to 1") as caught:
+    with pytest.raises(LedgerNewer, match=f"schema 99; this llmledger reads up to {SCHEMA}") as caught:
         opened(path)
     assert "Update llmledger" in (caught.value.hint or "")
 

@@ -86,7 +86,7 @@ class AnyLife(RuleBasedStateMachine):
     @rule(chunk=st.integers(1, 9))
     def it_is_rolled_up(self, chunk: int) -> None:
         """In chunks of any size."""
-        catch_up(self.connection, self.home, chunk=chunk)
+        catch_up(self.connection, self.home, size=lambda _: chunk)
 
     @rule(moment=MOMENTS, archives=st.booleans())
     def detail_is_pruned(self, moment: datetime, archives: bool) -> None:

@@ -140,6 +140,21 @@ def test_a_pruned_record_is_not_counted_again_by_another_witness(ledger):
     assert ledger.record(seen_by("import:codex", nanousd=65, provider_id=None, key="codex:2"))
 
 
+def test_what_schema_1_remembered_of_pruned_records_still_counts(ledger):
+    """Its keys had no hour in them, and are looked for as long as there are any."""
+    from llmledger.ledger.dictionaries import digest_of
+
+    log = seen_by("import:codex", nanousd=65)
+
+    def remember(books):
+        key = digest_of("pruned", log.begun.provider, log.provider_request_id, rank("proxy"))
+        books.connection.execute("INSERT INTO seen VALUES (?, 1, 16, NULL)", (key,))
+        books.connection.execute("INSERT INTO meta VALUES ('witnesses_pruned', '1')")
+
+    ledger.call(remember)
+    assert not ledger.record(log)
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [("run", 0), ("proxy", 0), ("api", 0), ("import:openrouter", 1), ("import:otel_jsonl", 2), ("import:codex", 3)],

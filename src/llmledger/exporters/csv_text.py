@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from llmledger.core.export import Table
-from llmledger.exporters._contract import cells, pieces
+from llmledger.exporters._contract import harmless_rows, pieces
 
 SUMMARY = "Comma-separated values, for spreadsheets."
 ROWS: Literal["view", "records"] = "view"
@@ -18,7 +18,7 @@ def write(table: Table) -> Iterator[str]:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(table.columns)
     for piece in pieces(table.rows):
-        writer.writerows(map(cells, piece))
+        writer.writerows(harmless_rows(piece))
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

@@ -13,10 +13,12 @@ ROWS: Literal["view", "records"] = "view"
 
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces."""
+    # One for all rows: `json.dumps` makes a new one for each when it is asked for anything but its defaults.
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     yield "["
     separator = "\n"
     for piece in pieces(table.rows):
-        lines = (json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False) for row in piece)
+        lines = (encode(dict(zip(table.columns, row, strict=True))) for row in piece)
         yield separator + ",\n".join(lines)
         separator = ",\n"
     yield "\n]\n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from llmledger.core.export import Table
-from llmledger.exporters._contract import cells, pieces
+from llmledger.exporters._contract import harmless_rows, pieces
 
 SUMMARY = "Tab-separated values, for cut, awk and the clipboard."
 ROWS: Literal["view", "records"] = "view"
@@ -16,7 +16,7 @@ def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; unknown is empty."""
     yield "\t".join(table.columns) + "\n"
     for piece in pieces(table.rows):
-        yield "".join("\t".join(map(_text, cells(row))) + "\n" for row in piece)
+        yield "".join("\t".join(map(_text, row)) + "\n" for row in harmless_rows(piece))
 
 
 def _text(value: object) -> str:

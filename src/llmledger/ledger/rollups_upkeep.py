@@ -26,8 +26,9 @@ FEWEST, FIRST = 100, 500
 class ChunkLock:
     """The lock that every writer of a ledger takes, once per chunk; works the log into the file now and then."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, patience_s: float = PATIENCE_S) -> None:
         """Open the lock's files; nothing is held yet. Raises OSError."""
+        self._patience_s = patience_s
         self._lock = FairLock(lock_path(path))
         self._connection = connection
         self._worked_s = 0.0
@@ -43,7 +44,7 @@ class ChunkLock:
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Hold it for one chunk. Raises TimeoutError when others keep it."""
-        if not self._lock.acquire(patience_s=PATIENCE_S):
+        if not self._lock.acquire(patience_s=self._patience_s):
             raise TimeoutError
         began = time.thread_time()
         try:
@@ -63,7 +64,7 @@ class ChunkLock:
         """
         self._worked_s = 0.0
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if self._lock.acquire(patience_s=PATIENCE_S):
+        if self._lock.acquire(patience_s=self._patience_s):
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             finally:

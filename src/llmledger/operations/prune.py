@@ -22,6 +22,10 @@ ARCHIVED = ("content", "detail")
 """The tiers that an archive holds; roll-ups are the sums of requests that were archived when they went."""
 
 
+PATIENCE_S = 30.0
+"""How long a prune waits for its turn among busy writers before it gives up; it can be run again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneRequest:
     """What may go: for each tier everything that is older than a moment."""
@@ -102,7 +106,11 @@ def prune(
     home = zone_named(source.home_zone)
     before = path.stat().st_size
     receipts = []
-    with storage_errors(path), closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
+    with (
+        storage_errors(path),
+        closing(open_for_writing(path)) as writing,
+        closing(ChunkLock(path, writing, patience_s=PATIENCE_S)) as lock,
+    ):
         catch_up(writing, source.home_zone, hold=lock.hold, size=lock.size)
         for cut in cuts:
             kept = None
