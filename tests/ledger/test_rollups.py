@@ -130,7 +130,7 @@ def test_days_of_the_home_zone_are_right_around_a_change_of_its_clock(home: str)
     for fact in facts:
         rows.add(fact)
     connection.commit()
-    catch_up(connection, home, chunk=10_000)
+    catch_up(connection, home, size=lambda _: 10_000)
 
     answer = aggregate(connection, Question(window=Window(zone=home), by=("day",), latencies=False))
 
