@@ -11,6 +11,7 @@ import argparse
 import importlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks._figure import Figure
 from tests.benchmarks.bench_proxy import Gateway
@@ -23,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: only show that they run")
     parser.add_argument("names", nargs="*", help="which; all by default")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the ledger of `rollups`: 10000000 takes 3 GB")
     other = parser.add_argument_group("another gateway, measured beside our proxy")
     other.add_argument("--url", help="its OpenAI-compatible address, as http://127.0.0.1:8787/v1")
     other.add_argument("--model", default="gpt-4o", help="its name for the model")
@@ -33,7 +35,8 @@ def main() -> None:
     for name in options.names or known:
         module = importlib.import_module(f"tests.benchmarks.bench_{name}")
         with tempfile.TemporaryDirectory(prefix="llmledger-bench-") as scratch:
-            more = {"gateway": _gateway(options)} if options.url and name == "proxy" else {}
+            more: dict[str, Any] = {"gateway": _gateway(options)} if options.url and name == "proxy" else {}
+            more |= {"rows": options.rows} if name == "rollups" else {}
             for figure in module.measure(Path(scratch), options.smoke, **more):
                 print(_line(name, figure), flush=True)
 
