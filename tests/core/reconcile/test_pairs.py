@@ -120,3 +120,11 @@ def test_hardly_any_pair_is_found_as_something_else() -> None:
     ]
 
     assert verdicts.count("wrong") * 50 <= len(verdicts), seed
+
+
+def test_another_price_of_each_meter_is_told_apart() -> None:
+    """$4 instead of $3 for 1,000 in and $20 instead of $15 for 100 out: $0.001 and $0.0005, each with its own price."""
+    comparison = found([a_line("input_tokens", 1_000, "0.004"), a_line("output_tokens", 100, "0.002")], [a_row(1)])
+    told = {one.meter: (one.amount, one.implied) for one in comparison.findings if one.causes != (Cause.MATCHED,)}
+
+    assert told == {"input_tokens": (Decimal("0.001"), Decimal(4)), "output_tokens": (Decimal("0.0005"), Decimal(20))}

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -281,6 +281,10 @@ class Aggregate:
             self._claimed(key, cell, claim)
 
     def _claimed(self, key: CellKey, cell: Cell, claim: Claim) -> None:
+        if len(claim.prices) > 1 and claim.prices.keys() == claim.money.keys():
+            for name, amount in claim.money.items():  # each has a price of its own, and a patch
+                self._claimed(key, cell, replace(claim, money={name: amount}, prices={name: claim.prices[name]}))
+            return
         gaps = list(claim.quantity.items())
         meter = gaps[0][0] if len(gaps) == 1 else next(iter(claim.money)) if len(claim.money) == 1 else None
         implied, expected = claim.prices.get(meter or "", (None, None))
