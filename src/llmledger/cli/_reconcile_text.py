@@ -39,7 +39,7 @@ def lines_for_people(found: Reconciliation, *, by: str, chosen_class: str | None
         return [*lines, "", *finding_table(found.comparison.findings, chosen_class)]
     if comparison.has_money:
         lines += ["", *group_table(found, by)]
-    lines += ["", *(f"- {line}" for one in _advice(found, today) for line in _advice_lines(one))]
+    lines += ["", *(line for one in _advice(found, today) for line in _advice_lines(one))]
     covered = coverage_text(comparison)
     return [*lines, *([covered] if covered else [])]
 
@@ -162,8 +162,8 @@ def _advice(found: Reconciliation, today: date) -> list[Advice]:
 
 def _advice_lines(one: Advice) -> list[str]:
     if not one.toml:
-        return [one.text]
-    return [one.text, f"  # {one.provider}.toml", *(f"  {line}" for line in one.toml.split("\n"))]
+        return [f"- {one.text}"]
+    return [f"- {one.text}", f"  # {one.provider}.toml", *(f"  {line}" for line in one.toml.split("\n"))]
 
 
 def as_json(found: Reconciliation, today: date) -> dict[str, Any]:

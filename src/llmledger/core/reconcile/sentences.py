@@ -139,7 +139,10 @@ def class_rows(findings: Iterable[Finding]) -> list[ClassRow]:
                 name,
                 sum((one.amount for one in group), ZERO),
                 len(group),
-                sum(one.line_count for one in group),
+                # Findings about several meters of one cell share its lines.
+                sum(
+                    {(one.since, one.provider, one.model, one.key, one.lines): one.line_count for one in group}.values()
+                ),
                 max(group, key=lambda one: abs(one.amount)).evidence,
             )
             for name, group in groups.items()
