@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from tests.support.billed_ledger import MORNING, a_ledger, a_request
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, move, place_of, reversal, standing_of
@@ -31,7 +32,7 @@ def rows_of(*paths: Path, ids: tuple[str, ...] = ()) -> tuple[list[Booked], dict
         source = LedgerRows([stack.enter_context(open_reader(path)).connection for path in paths])
         rows = list(source.rows(*DAY, OPENAI))
         assert totals(source.sums(*DAY, OPENAI)) == totals(rows)
-        return rows, source.find(ids)
+        return rows, source.find([(identity, *DAY) for identity in ids])
 
 
 def totals(rows: Iterable[Booked]) -> dict[tuple[str, str], Decimal]:
@@ -75,6 +76,19 @@ def test_a_row_has_its_usage_components_and_ids(tmp_path: Path, clock: Clock) ->
     assert row.components == {"i": (100_000, 25_000_000), "o": (20_000, 40_000_000)}
     assert list(found) == ["resp-1"]
     assert found["resp-1"].cost == Decimal("0.065")
+
+
+@pytest.mark.parametrize(("days", "is_found"), [(-2, False), (-1, True), (1, True), (2, False)])
+def test_an_id_is_looked_for_where_its_line_says_and_a_day_around(
+    tmp_path: Path, clock: Clock, days: int, is_found: bool
+) -> None:
+    """Careless servers repeat ids; one of another week is another request."""
+    path = a_ledger(tmp_path / "l.db", [a_request(1)], clock)
+    at = ms_of(a_request(1).begun.started_at) + days * 86_400_000
+    with open_reader(path) as reader:
+        found = LedgerRows([reader.connection]).find([("resp-1", at, at)])
+
+    assert (list(found) == ["resp-1"]) is is_found
 
 
 def test_what_was_not_billed_is_not_compared(tmp_path: Path, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from llmledger.core.reconcile.booked import CORE_METERS, Booked, Skip, never, quantities
+from llmledger.core.reconcile.booked import CORE_METERS, Booked, Skip, Wanted, never, quantities
 from llmledger.core.reconcile.causes import Grain
 from llmledger.core.reconcile.compare import Terms
 from llmledger.core.statement import Format, StatementLine
@@ -163,12 +163,12 @@ class Rows:
         """Row by row."""
         return self.rows(since_ms, until_ms, providers)
 
-    def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
+    def find(self, wanted: Sequence[Wanted]) -> Mapping[str, Booked]:
         """The first row of each id."""
-        wanted = set(provider_request_ids)
+        ids = {identity for identity, _, _ in wanted}
         found: dict[str, Booked] = {}
         for row in self._rows:
-            if row.provider_request_id in wanted:
+            if row.provider_request_id in ids:
                 found.setdefault(row.provider_request_id or "", row)
         return found
 

@@ -54,7 +54,7 @@ class NoRows:
         """Nothing."""
         return []
 
-    def find(self, provider_request_ids: Any) -> dict[str, Any]:
+    def find(self, wanted: Any) -> dict[str, Any]:
         """Nothing."""
         return {}
 

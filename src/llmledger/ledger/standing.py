@@ -7,6 +7,19 @@ from llmledger.core.adjustment import Adjustment, Kind, Measures, Standing, stan
 from llmledger.core.request import Finished
 from llmledger.ledger.rows import SELECT_ADJUSTMENT, SELECT_REQUEST, adjustment_from_row, as_dict, finished_from_row
 
+# The days that have such ids, one step of the index each, and in each the ids that end alike (why the plus: `witnesses._FIND`).
+_UNDER = """
+WITH RECURSIVE days (day) AS (
+  SELECT min(started_ms / 86400000) FROM requests WHERE provider_request_id IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(started_ms / 86400000) FROM requests
+      WHERE provider_request_id IS NOT NULL AND started_ms / 86400000 > days.day)
+    FROM days WHERE days.day IS NOT NULL)
+SELECT x.id FROM days CROSS JOIN requests x JOIN models m ON m.id = x.model_id
+WHERE x.started_ms / 86400000 = days.day AND substr(x.provider_request_id, -6) = substr(?1, -6)
+  AND x.provider_request_id IS NOT NULL AND +x.provider_request_id = ?1 AND m.provider = ?2
+ORDER BY x.id DESC LIMIT 1"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -33,12 +46,7 @@ def recorded_row(connection: sqlite3.Connection, row: int) -> Recorded | None:
 
 def recorded_under(connection: sqlite3.Connection, provider: str, provider_request_id: str) -> Recorded | None:
     """The latest request that a provider gave this id, or None when there is none."""
-    found = connection.execute(
-        "SELECT x.id FROM requests x JOIN models m ON m.id = x.model_id"
-        " WHERE substr(x.provider_request_id, -6) = substr(?1, -6) AND x.provider_request_id = ?1 AND m.provider = ?2"
-        " ORDER BY x.id DESC LIMIT 1",
-        (provider_request_id, provider),
-    ).fetchone()
+    found = connection.execute(_UNDER, (provider_request_id, provider)).fetchone()
     return None if found is None else recorded_row(connection, found[0])
 
 

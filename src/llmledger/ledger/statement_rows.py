@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from llmledger.core.reconcile.booked import Booked, Skip, never
+from llmledger.core.reconcile.booked import Booked, Skip, Wanted, never
 from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import COLUMN_UNITS, Quantity
+from llmledger.core.window import DAY_MS
 from llmledger.ledger.clearance import BILLABLE
 from llmledger.ledger.statement_sums import quarter_hours
 
@@ -22,7 +24,6 @@ _SELECT = f"""SELECT x.id, x.request_id, x.provider_request_id, x.started_ms, m.
 FROM requests x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.id = x.attribution_id
   JOIN traits t ON t.id = x.trait_id LEFT JOIN outcomes o ON o.id = x.outcome_id
 WHERE {BILLABLE}"""
-_SELECT_BY_ID = _SELECT.replace("FROM requests x", "FROM requests x INDEXED BY requests_provider_id")
 _IDS = f"SELECT x.id FROM requests x JOIN traits t ON t.id = x.trait_id WHERE {BILLABLE}"
 _CORRECTIONS = f"""SELECT x.request_id, x.requests, x.cost_nanousd, x.components, x.other_usage,
   x.effective_ms, m.provider, m.model, w.key, iif(r.model_id = x.model_id, o.served_model, NULL),
@@ -72,19 +73,15 @@ class LedgerRows:
             for entries in self._corrections(0, since_ms, until_ms, providers).values():
                 yield from _alone(entries, 0)
 
-    def find(self, provider_request_ids: Sequence[str]) -> dict[str, Booked]:
-        """The requests with these ids of the provider; of several with one id, the first that was written."""
+    def find(self, wanted: Sequence[Wanted]) -> dict[str, Booked]:
+        """The requests with these ids of the provider, within a day of when they are wanted; of several with one id, the
+        first that was written.
+        """
+        days = _by_day(wanted)
         found: dict[str, Booked] = {}
-        if not provider_request_ids:
-            return found
-        marks = ", ".join("?" * len(provider_request_ids))
-        tails = [identity[-6:] for identity in provider_request_ids]
         for index, connection in enumerate(self._connections):
-            # The index holds the last six characters alone: they tell ids apart, and it stays small. Named, since a planner
-            # that is asked for one id likes to read the whole table in order of its own ids.
-            query = f"""{_SELECT_BY_ID} AND substr(x.provider_request_id, -6) IN ({marks})
-              AND x.provider_request_id IN ({marks}) AND x.provider_request_id IS NOT NULL ORDER BY x.id"""
-            plain = [_booked(row, index) for row in connection.execute(query, (*tails, *provider_request_ids))]
+            rows = (row for day in sorted(days) for row in _on_day(connection, day, days[day]))
+            plain = [_booked(row, index) for row in sorted(rows, key=itemgetter(0))]
             for booked in self._corrected_by_id(index, plain):
                 found.setdefault(booked.provider_request_id or "", booked)
         return found
@@ -145,6 +142,24 @@ class LedgerRows:
         connection = self._connections[index]
         changed = (_apply(row, connection.execute(query, (row.request_id,)).fetchall()) for row in rows)
         return [row for row in changed if row is not None]
+
+
+def _by_day(wanted: Sequence[Wanted]) -> dict[int, list[str]]:
+    """Which ids to look for on which day of UTC; clocks and zones differ by less than a day."""
+    days: dict[int, list[str]] = {}
+    for identity, since_ms, until_ms in wanted:
+        for day in range(since_ms // DAY_MS - 1, until_ms // DAY_MS + 2):
+            days.setdefault(day, []).append(identity)
+    return days
+
+
+def _on_day(connection: sqlite3.Connection, day: int, ids: Sequence[str]) -> Iterator[Sequence[Any]]:
+    # The index holds the last six characters alone: they tell ids apart, and it stays small. Without the plus SQLite would put
+    # a single id into `substr`, and no longer see the index.
+    marks = ", ".join("?" * len(ids))
+    query = f"""{_SELECT} AND x.started_ms / {DAY_MS} = ? AND substr(x.provider_request_id, -6) IN ({marks})
+      AND +x.provider_request_id IN ({marks}) AND x.provider_request_id IS NOT NULL"""
+    return connection.execute(query, (day, *(identity[-6:] for identity in ids), *ids))
 
 
 def _booked(row: Sequence[Any], ledger: int) -> Booked:

@@ -35,11 +35,13 @@ class Witness:
     source: str
 
 
-# First: the index over the id's last six characters. Second: the ids that late finishes brought.
+# First: the index over the day and the id's last six characters; without the plus SQLite would put the id itself into `substr`,
+# and no longer see the index. Second: the ids that late finishes brought.
 _FIND = """
 SELECT x.id, x.request_id, x.started_ms, t.source
 FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.trait_id
-WHERE substr(x.provider_request_id, -6) = substr(:id, -6) AND x.provider_request_id = :id
+WHERE x.started_ms / 86400000 IN (:first_day, :last_day) AND substr(x.provider_request_id, -6) = substr(:id, -6)
+  AND x.provider_request_id IS NOT NULL AND +x.provider_request_id = :id
   AND m.provider = :provider AND x.started_ms BETWEEN :since AND :until AND x.request_id <> :self
 UNION
 SELECT k.row, a.request_id, a.effective_ms, t.source
@@ -53,13 +55,16 @@ WHERE a.provider_request_id = :id AND a.requests > 0
 def witnesses_of(connection: sqlite3.Connection, finished: Finished) -> list[Witness]:
     """The other records of this request, the best witness first, then the nearest in time."""
     started_ms = ms_of(finished.begun.started_at)
+    since, until = started_ms - _TOLERANCE_MS, started_ms + _TOLERANCE_MS
     rows = connection.execute(
         _FIND,
         {
             "id": finished.provider_request_id,
             "provider": finished.begun.provider,
-            "since": started_ms - _TOLERANCE_MS,
-            "until": started_ms + _TOLERANCE_MS,
+            "since": since,
+            "until": until,
+            "first_day": since // DAY_MS,
+            "last_day": until // DAY_MS,
             "self": finished.begun.request_id,
         },
     ).fetchall()

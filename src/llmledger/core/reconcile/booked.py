@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import UNIT_BY_CODE, UNIT_BY_NAME, Quantity
@@ -85,6 +85,10 @@ def never(_ledger: int, _row: int) -> bool:
     return False
 
 
+Wanted: TypeAlias = tuple[str, int, int]
+"""An id of the provider, and between which Unix milliseconds its request should lie."""
+
+
 class LedgerSource(Protocol):
     """Where rows come from; one or several ledgers read as one."""
 
@@ -97,8 +101,8 @@ class LedgerSource(Protocol):
     def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
         """The same requests, those of one model within a quarter of an hour (of UTC) as one or as several; in any order."""
 
-    def find(self, provider_request_ids: Sequence[str]) -> Mapping[str, Booked]:
-        """The requests with these ids of the provider."""
+    def find(self, wanted: Sequence[Wanted]) -> Mapping[str, Booked]:
+        """The requests with these ids of the provider that began on one of the wanted days, the one before or after."""
 
 
 UnitPrice = Callable[[str, str, str, int, Mapping[str, str]], Decimal | None]

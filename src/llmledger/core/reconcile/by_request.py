@@ -90,7 +90,8 @@ class Requests:
     def match(self, lines: Iterable[Priced]) -> None:
         """Match lines by id, in chunks; what has no partner is kept for the second rung."""
         for chunk in _chunks(lines):
-            rows = self.source.find([line.request_id for line, _ in chunk if line.request_id])
+            wanted = [(line.request_id, ms_of(line.since), ms_of(line.until)) for line, _ in chunk if line.request_id]
+            rows = self.source.find(wanted)
             for line, usd in chunk:
                 self.providers.add(line.provider)
                 if usd is not None:
@@ -107,7 +108,13 @@ class Requests:
         wide = since_ms - MARGIN_MS, until_ms + MARGIN_MS
         left = self._unmatched(near, self.source.rows(*wide, frozenset(self.providers), self.marks.has))
         for chunk in _chunks(row for row in left if since_ms <= row.started_ms < until_ms):
-            twins = self.source.find([row.provider_request_id for row in chunk if row.cost and row.provider_request_id])
+            twins = self.source.find(
+                [
+                    (row.provider_request_id, row.started_ms, row.started_ms)
+                    for row in chunk
+                    if row.cost and row.provider_request_id
+                ]
+            )
             for row in chunk:
                 self.unbilled += row.requests
                 if row.cost:
