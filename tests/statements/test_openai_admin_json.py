@@ -19,11 +19,11 @@ def _page(*results: object, **bucket: object) -> str:
     return json.dumps({"object": "page", "data": [inside], "has_more": False})
 
 
-def test_results_of_another_endpoint_are_of_an_unknown_kind(tmp_path: Path) -> None:
+def test_results_that_count_no_unit_of_ours_are_of_an_unknown_kind(tmp_path: Path) -> None:
     """They are reported under their own name."""
-    [line] = read_text(tmp_path, _page({"object": "organization.usage.images.result", "images": 3}))
+    [line] = read_text(tmp_path, _page({"object": "organization.usage.vector_stores.result", "usage_bytes": 3}))
 
-    assert (line.kind, line.label) == (LineKind.UNKNOWN, "organization.usage.images.result")
+    assert (line.kind, line.label) == (LineKind.UNKNOWN, "vector_stores")
 
 
 def test_a_number_is_kept_as_it_is_written(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_number_is_kept_as_it_is_written(tmp_path: Path) -> None:
         (_page(COST | {"amount": {"value": "x"}}), "is not a number"),
         (_page(COST | {"amount": 3}), "is not an object"),
         (_page(COST | {"line_item": "demo, input", "quantity": 0.5, "quantity_unit": "tokens"}), "not a whole number"),
-        (_page(USAGE | {"input_cached_tokens": 11}), "fewer than the cached"),
+        (_page(USAGE | {"input_cached_tokens": 11}), "fewer input_tokens than the parts"),
         (_page(USAGE | {"output_tokens": 1.5}), "not a whole number"),
         (_page(COST, start_time="soon"), "is not a time"),
         (_page(COST, start_time=10**20), "is not a time"),

@@ -1,6 +1,6 @@
 """The words of OpenAI's bills: line items, kinds and units, shared by its CSV and JSON readers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from llmledger.core.statement import LineKind
@@ -73,6 +73,31 @@ def scaled(quantity: Decimal | None, unit: str, meter: str | None) -> tuple[str 
         return meter, {}
     amount = quantity * scale
     return meter, {meter: amount if meter.endswith("_seconds") else whole(amount)}
+
+
+def completion_quantities(count: Callable[[str], int], uncached: int | None) -> dict[str, Quantity]:
+    """Disjoint quantities of a completions row: audio and 12-hour writes apart, since they have prices of their own.
+
+    `input_tokens` includes what was read from and written to a cache; `input_audio_tokens` is a part of the uncached rest.
+    Raises ValueError when a part is larger than its whole.
+    """
+    cached, written = count("input_cached_tokens"), count("input_cache_write_tokens")
+    kept_long = count("input_cache_write_12h_tokens")
+    audio, spoken = count("input_audio_tokens"), count("output_audio_tokens")
+    rest = count("input_tokens") - cached - written if uncached is None else uncached
+    found = {
+        "input_tokens": rest - audio,
+        "input_audio_tokens": audio,
+        "cache_read_tokens": cached,
+        "cache_write_tokens": written - kept_long,
+        "cache_write_12h_tokens": kept_long,
+        "output_tokens": count("output_tokens") - spoken,
+        "output_audio_tokens": spoken,
+    }
+    short = next((unit for unit, quantity in found.items() if quantity < 0), None)
+    if short:
+        raise ValueError(f"fewer {short} than the parts that they include")
+    return {unit: quantity for unit, quantity in found.items() if quantity}
 
 
 def tier_context(service_tier: str, *, batch: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""OpenAI admin API pages: `GET /v1/organization/costs` and `/usage/completions`, saved as JSON or JSON lines.
+"""OpenAI admin API pages: `GET /v1/organization/costs` and `/usage/...`, saved as JSON or JSON lines.
 
 https://platform.openai.com/docs/api-reference/usage
 """
@@ -7,14 +7,25 @@ from collections.abc import Iterator, Sequence
 
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.statements._contract import Head, Part
-from llmledger.statements._openai import line_item, scaled, tier_context
+from llmledger.statements._openai import completion_quantities, line_item, scaled, tier_context
 from llmledger.statements._pages import Item, buckets
 
-SUMMARY = "OpenAI admin API (JSON): organization costs, or completions usage"
+SUMMARY = "OpenAI admin API (JSON): organization costs, or usage of completions, embeddings, images, audio and tools"
 FORMAT = Format(provider="openai")
 
 _COSTS = "organization.costs.result"
 _COMPLETIONS = "organization.usage.completions.result"
+_COUNTED = {
+    "embeddings": ("input_tokens", "input_tokens"),
+    "moderations": ("input_tokens", "input_tokens"),
+    "images": ("images", "output_images"),
+    "audio_speeches": ("characters", "characters"),
+    "audio_transcriptions": ("seconds", "audio_seconds"),
+    "code_interpreter_sessions": ("num_sessions", "code_sessions"),
+    "file_searches": ("num_requests", "storage_searches"),
+    "web_searches": ("num_requests", "web_searches"),
+}
+"""The other usage endpoints that count a unit of ours: what they call it, and what we do."""
 
 
 def recognises(head: Head) -> bool:
@@ -23,7 +34,7 @@ def recognises(head: Head) -> bool:
 
 
 def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
-    """Yield a line per result; results of another usage endpoint are of an unknown kind and reported."""
+    """Yield a line per result; a result that counts no unit of ours is of an unknown kind and reported."""
     for part in parts:
         for number, (bucket, result) in enumerate(buckets(part), start=1):
             kind = result.text("object")
@@ -32,7 +43,7 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
             elif kind == _COMPLETIONS:
                 yield _completions(number, bucket, result)
             else:
-                yield _other(number, bucket, kind)
+                yield _other(number, bucket, result)
 
 
 def _cost(number: int, bucket: Item, result: Item) -> StatementLine:
@@ -64,26 +75,20 @@ def _cost(number: int, bucket: Item, result: Item) -> StatementLine:
 
 
 def _completions(number: int, bucket: Item, result: Item) -> StatementLine:
-    cached, written = result.whole("input_cached_tokens"), result.whole("input_cache_write_tokens")
     uncached = result.values.get("input_uncached_tokens")
-    inputs = (
-        result.whole("input_tokens") - cached - written if uncached is None else result.whole("input_uncached_tokens")
-    )
-    if inputs < 0:
-        raise result.error("input_tokens", "fewer than the cached tokens that they include")
-    found = {
-        "input_tokens": inputs,
-        "cache_read_tokens": cached,
-        "cache_write_tokens": written,
-        "output_tokens": result.whole("output_tokens"),
-    }
+    try:
+        quantities = completion_quantities(
+            result.whole, None if uncached is None else result.whole("input_uncached_tokens")
+        )
+    except ValueError as reason:
+        raise result.error("input_tokens", str(reason)) from None
     return StatementLine(
         number=number,
         since=bucket.instant("start_time"),
         until=bucket.instant("end_time"),
         provider="openai",
         model=result.text("model"),
-        quantities={unit: quantity for unit, quantity in found.items() if quantity},
+        quantities=quantities,
         requests=result.whole("num_model_requests"),
         label="completions",
         key=result.text("api_key_id") or None,
@@ -92,12 +97,21 @@ def _completions(number: int, bucket: Item, result: Item) -> StatementLine:
     )
 
 
-def _other(number: int, bucket: Item, kind: str) -> StatementLine:
+def _other(number: int, bucket: Item, result: Item) -> StatementLine:
+    label = result.text("object").removeprefix("organization.usage.").removesuffix(".result")
+    field, unit = _COUNTED.get(label, ("", ""))
+    quantity = result.whole(field)
     return StatementLine(
         number=number,
         since=bucket.instant("start_time"),
         until=bucket.instant("end_time"),
         provider="openai",
-        kind=LineKind.UNKNOWN,
-        label=kind or "result without a name",
+        model=result.text("model"),
+        meter=unit or None,
+        quantities={unit: quantity} if quantity else {},
+        requests=result.whole("num_model_requests") or None,
+        kind=LineKind.USAGE if unit else LineKind.UNKNOWN,
+        label=label or "result without a name",
+        key=result.text("api_key_id") or None,
+        project=result.text("project_id") or None,
     )

@@ -1,12 +1,11 @@
 """OpenAI completions-usage CSV (dashboard, Usage, Export): tokens per bucket, model, key and tier; no money."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from llmledger.core.statement import Format, StatementLine
 from llmledger.core.usage import Quantity
 from llmledger.statements._contract import Head, Part
-from llmledger.statements._openai import tier_context
+from llmledger.statements._openai import completion_quantities, tier_context
 from llmledger.statements._table import Row, rows
 
 SUMMARY = "OpenAI usage export (CSV): tokens per day, model, project, key and tier, without money"
@@ -44,17 +43,7 @@ def _line(row: Row) -> StatementLine:
 
 
 def _quantities(row: Row) -> dict[str, Quantity]:
-    cached = row.whole("input_cached_tokens") or 0
-    written = row.whole("input_cache_write_tokens") or 0
-    uncached = row.whole("input_uncached_tokens")
-    if uncached is None:
-        uncached = (row.whole("input_tokens") or 0) - cached - written
-    if uncached < 0:
-        raise row.error("input_tokens", "fewer than the cached tokens that they include")
-    found = {
-        "input_tokens": uncached,
-        "cache_read_tokens": cached,
-        "cache_write_tokens": written,
-        "output_tokens": row.whole("output_tokens") or 0,
-    }
-    return {unit: quantity for unit, quantity in found.items() if quantity != Decimal(0)}
+    try:
+        return completion_quantities(lambda name: row.whole(name) or 0, row.whole("input_uncached_tokens"))
+    except ValueError as reason:
+        raise row.error("input_tokens", str(reason)) from None
