@@ -33,6 +33,13 @@ def test_quantities_are_counted_in_our_units(tmp_path: Path, row: str, expected:
     assert {meter: float(quantity) for meter, quantity in line.quantities.items()} == expected
 
 
+def test_other_services_of_a_cloud_are_passed_over(tmp_path: Path) -> None:
+    """Machines and disks are no model's; what has no service of its own, such as tax, stays."""
+    rows = "".join(_row().replace(",AI,", f",{category},") for category in ("Compute", "Storage", "Other", ""))
+
+    assert [line.number for line in read_text(tmp_path, HEADER + rows)] == [4, 5]
+
+
 @pytest.mark.parametrize(
     "row", [_row(details="nonsense"), _row(details="[1]"), _row(quantity="0.5"), _row(cost=""), _row(cost="+€1")]
 )

@@ -32,7 +32,11 @@ _METERS = {
     "cache-read": "cache_read_tokens",
     "cache-write": "cache_write_tokens",
 }
-_SCALE = re.compile(r"(\d+)(k|m)? *tokens?\Z", re.ASCII)
+_MARKETPLACE = re.compile(
+    r"[A-Z0-9]+-MP:[A-Z0-9]+_(?P<way>Input|Output)TokenCount(?P<tail>(?:_Global|_Batch)*)-Units\Z"
+)
+"""Models sold through the Marketplace: a unit is a million tokens, and only the service's name tells which model."""
+_SCALE = re.compile(r"(?:(\d+)(k|m)? *)?tokens?\Z", re.ASCII)
 _SCALES = {None: 1, "k": 1000, "m": 1_000_000}
 
 
@@ -68,7 +72,7 @@ def _line(row: Row) -> StatementLine:
         LineKind.DISCOUNT if "discount" in _cell(row, "lineitemtype").casefold() else LineKind.UNKNOWN,
     )
     usage_type = _cell(row, "usagetype")
-    model, meter, context = usage_of(usage_type)
+    model, meter, context = _sold(row, usage_type) or usage_of(usage_type)
     if kind is LineKind.USAGE and meter is None:
         kind = LineKind.UNKNOWN
     return StatementLine(
@@ -87,6 +91,16 @@ def _line(row: Row) -> StatementLine:
         project=_cell(row, "usageaccountid") or None,
         context=context,
     )
+
+
+def _sold(row: Row, usage_type: str) -> tuple[str, str | None, dict[str, str]] | None:
+    """What a Marketplace line bills, when the service's name is there to tell the model; without one its kind is unknown."""
+    sold = _MARKETPLACE.match(usage_type)
+    service = row.first("product_productname", "product_product_name", "product_servicename")
+    if sold is None or not service:
+        return None
+    context = {"processing": "batch"} if "_Batch" in sold["tail"] else {}
+    return service.partition(" (")[0], _METERS[sold["way"].casefold()], context
 
 
 def usage_of(usage_type: str) -> tuple[str, str | None, dict[str, str]]:
@@ -110,7 +124,14 @@ def usage_of(usage_type: str) -> tuple[str, str | None, dict[str, str]]:
 
 def _quantities(row: Row, meter: str | None) -> dict[str, Quantity]:
     amount = row.decimal(_column(row, "usageamount"))
-    scale = _SCALE.match(row.first("pricing_unit", "pricingunit").casefold())
+    scale = _scale(row)
     if meter is None or amount is None or scale is None:
         return {}
-    return {meter: whole((amount * int(scale[1]) * _SCALES[scale[2]]).to_integral_value())}
+    return {meter: whole((amount * scale).to_integral_value())}
+
+
+def _scale(row: Row) -> int | None:
+    if _MARKETPLACE.match(_cell(row, "usagetype")):
+        return _SCALES["m"]
+    unit = _SCALE.match(row.first("pricing_unit", "pricingunit").casefold())
+    return int(unit[1] or 1) * _SCALES[unit[2]] if unit else None

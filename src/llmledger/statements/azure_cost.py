@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/cost-management-billing/dataset-schema/cost-us
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.core.usage import Quantity
@@ -22,6 +23,8 @@ _KINDS = {
     "tax": LineKind.TAX,
     "roundingadjustment": LineKind.ROUNDING,
 }
+_MAKERS = ("anthropic", "claude", "mistral", "cohere", "llama", "deepseek", "grok", "xai", "openai")
+"""Whose models the Marketplace sells under units of the vendor's own."""
 _UNIT = re.compile(r"(\d+)(k|m)?(?: tokens?)?\Z", re.ASCII)
 _SCALES = {None: 1, "k": 1000, "m": 1_000_000}
 _WAY = re.compile(
@@ -44,15 +47,24 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
 
 def _is_ai(row: Row) -> bool:
     words = f"{row.text('metercategory')} {row.text('metersubcategory')} {row.text('productname')}".casefold()
+    if _is_sold(row):
+        words += f" {row.text('metername')} {row.text('publishername')}".casefold()
+        return any(word in words for word in _MAKERS)
     return any(word in words for word in ("openai", "foundry", "cognitive services", "azure ai"))
 
 
+def _is_sold(row: Row) -> bool:
+    return row.text("publishertype").casefold() == "marketplace"
+
+
 def _line(row: Row) -> StatementLine:
-    model, meter, context = meter_of(row.text("metername"))
+    sold = _is_sold(row)
+    model, meter, context = ("", None, {}) if sold else meter_of(row.text("metername"))
     kind = _KINDS.get(row.text("chargetype").casefold(), LineKind.UNKNOWN)
     if kind is LineKind.USAGE and meter is None:
         kind = LineKind.UNKNOWN
     day = _day(row)
+    amount, currency = _money(row)
     return StatementLine(
         number=row.number,
         since=day,
@@ -61,10 +73,10 @@ def _line(row: Row) -> StatementLine:
         model=model,
         meter=meter,
         quantities=_quantities(row, meter),
-        amount=row.money("costinbillingcurrency"),
-        currency=row.first("billingcurrencycode", "billingcurrency").upper() or "USD",
+        amount=amount,
+        currency=currency,
         kind=kind,
-        label=row.text("metername"),
+        label=row.first("productname", "metername") if sold else row.text("metername"),
         project=row.text("resourceid").rpartition("/")[2] or None,
         context=context,
     )
@@ -86,6 +98,15 @@ def meter_of(name: str) -> tuple[str, str | None, dict[str, str]]:
         "output_tokens" if output else "cache_read_tokens" if found["cached"] else "input_tokens",
         context,
     )
+
+
+def _money(row: Row) -> tuple[Decimal, str]:
+    """The cost in the currency of the prices: in that of the bill it holds Azure's exchange rate of the month."""
+    billed = row.first("billingcurrencycode", "billingcurrency").upper() or "USD"
+    priced = row.first("pricingcurrencycode", "pricingcurrency").upper()
+    if priced not in ("", billed) and row.text("costinpricingcurrency"):
+        return row.money("costinpricingcurrency"), priced
+    return row.money("costinbillingcurrency"), billed
 
 
 def _day(row: Row) -> datetime:

@@ -38,6 +38,28 @@ _METERS = {
     "web searches": "web_searches",
     "requests": "billed_requests",
 }
+_OTHER_SERVICES = frozenset(
+    {
+        "analytics",
+        "business applications",
+        "compute",
+        "databases",
+        "developer tools",
+        "identity",
+        "integration",
+        "internet of things",
+        "management and governance",
+        "media",
+        "migration",
+        "mobile",
+        "multicloud",
+        "networking",
+        "security",
+        "storage",
+        "web",
+    }
+)
+"""Categories that have nothing of a model in them; a cloud's export holds them all. `Other` stays: taxes and fees are there."""
 _SCALE = re.compile(r"(\d+)\s+(.+)\Z", re.ASCII)
 _CONTEXT = {
     "x_servicetier": "service_tier",
@@ -53,12 +75,13 @@ def recognises(head: Head) -> bool:
 
 
 def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
-    """Yield one line per row; `BilledCost` counts, a row of category `Usage` is usage, the others are what they say."""
+    """Yield one line per row of AI or of no service's own; `BilledCost` counts, and `ChargeCategory` says what it is."""
     for part in parts:
         for row in rows(
             part, ("billedcost", "billingcurrency", "chargecategory", "chargeperiodstart", "chargeperiodend")
         ):
-            yield _line(row)
+            if row.text("servicecategory").casefold() not in _OTHER_SERVICES:
+                yield _line(row)
 
 
 def _line(row: Row) -> StatementLine:
@@ -99,15 +122,18 @@ def meter_of(text: str) -> str | None:
 
 
 def _quantities(row: Row, meter: str | None) -> dict[str, Quantity]:
-    quantity = row.decimal("consumedquantity")
+    told, unit = (
+        ("consumedquantity", "consumedunit") if row.text("consumedquantity") else ("pricingquantity", "pricingunit")
+    )
+    quantity = row.decimal(told)
     if quantity is None or meter is None:
         return {}
-    scaled = _SCALE.match(row.text("consumedunit"))
+    scaled = _SCALE.match(row.text(unit))
     counted = quantity * (Decimal(scaled[1]) if scaled else 1)
     try:
         return {meter: counted if meter.endswith("_seconds") else whole(counted)}
     except ValueError as reason:
-        raise row.error("consumedquantity", str(reason)) from None
+        raise row.error(told, str(reason)) from None
 
 
 def _context(row: Row) -> dict[str, str]:
