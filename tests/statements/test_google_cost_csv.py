@@ -23,6 +23,14 @@ def test_only_the_rounded_column_will_do_when_there_is_no_other(tmp_path: Path) 
     assert line.until.isoformat() == "2026-11-01T00:00:00-07:00"
 
 
+def test_the_preamble_names_the_currency_that_a_sign_does_not(tmp_path: Path) -> None:
+    """`CA$` is no sign that we know, and `$` is that of several."""
+    text = HEADER.format(cost="Cost ($)").replace("\n\n", "\nCurrency,AUD\n\n")
+    [line] = read_text(tmp_path, text + ROW.format(kind="Usage", amount="1"))
+
+    assert line.currency == "AUD"
+
+
 def test_an_unknown_cost_type_is_reported(tmp_path: Path) -> None:
     """Not guessed."""
     [line] = read_text(tmp_path, HEADER.format(cost="Cost (CHF)") + ROW.format(kind="Wonder", amount="1"))

@@ -52,12 +52,12 @@ class Item:
         return Item(self.name, self.number, value or {})
 
     def instant(self, key: str) -> datetime:
-        """Unix seconds, or an RFC 3339 time or date; UTC when it names no zone."""
+        """Unix seconds, or an RFC 3339 or BigQuery time or date; UTC when it names no zone."""
         value = self.values.get(key)
         try:
             if isinstance(value, int):
                 return datetime.fromtimestamp(value, UTC)
-            moment = datetime.fromisoformat(str(value))
+            moment = datetime.fromisoformat(str(value).removesuffix(" UTC"))
         except (ValueError, OverflowError, OSError):
             raise self.error(key, f"{str(value)[:40]!r} is not a time") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

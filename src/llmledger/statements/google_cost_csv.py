@@ -39,9 +39,16 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
     for part in parts:
         header = next(row for row in part.head.rows if set(_HEADER).issubset(row))
         column = _money(part.name, header)
+        currency = _currency(part.head) or currency_of(column)
         for row in rows(part, (*_HEADER, column), header=_HEADER):
             if row.text("sku description") and row.text("usage start date"):
-                yield _line(row, column)
+                yield _line(row, column, currency)
+
+
+def _currency(head: Head) -> str:
+    """The preamble's currency; a sign in the column's name alone may be that of several."""
+    told = next((row[1] for row in head.rows if row[0] == "currency" and len(row) > 1), "")
+    return told.upper() if len(told) == 3 and told.isalpha() else ""
 
 
 def _money(file: str, header: Sequence[str]) -> str:
@@ -51,7 +58,7 @@ def _money(file: str, header: Sequence[str]) -> str:
     return max(columns, key=lambda name: name.startswith("unrounded"))
 
 
-def _line(row: Row, column: str) -> StatementLine:
+def _line(row: Row, column: str, currency: str) -> StatementLine:
     described = sku(row.text("sku description"))
     credit = row.text("credit type")
     kind = LineKind.CREDIT if credit else _KINDS.get(row.text("cost type").casefold(), LineKind.UNKNOWN)
@@ -68,7 +75,7 @@ def _line(row: Row, column: str) -> StatementLine:
         meter=described.meter,
         quantities={} if credit else counted(row, described.meter),
         amount=row.money(column),
-        currency=currency_of(column),
+        currency=currency,
         kind=kind,
         label=credit or row.text("sku description"),
         project=row.text("project id") or None,
