@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from llmledger.core.statement import Format, StatementLine
+from llmledger.core.usage import Quantity
 from llmledger.errors import InputFileError
 from llmledger.statements._contract import Head, Part
 from llmledger.statements._openrouter import quantities
@@ -29,7 +30,7 @@ def recognises(head: Head) -> bool:
 
 
 def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
-    """Yield one line per log row or per day; `prompt_tokens` include cached ones for every provider."""
+    """Yield one line per log row or per day; `prompt_tokens` include what caches had, for every provider."""
     for part in parts:
         for item in _items(part):
             yield _daily(item) if item.values.get("date") else _log(item)
@@ -63,9 +64,10 @@ def _log(item: Item) -> StatementLine:
         until=started,
         provider=item.text("custom_llm_provider") or "litellm",
         model=_model(item),
-        quantities=quantities(item.whole("prompt_tokens"), _cached(item), item.whole("completion_tokens")),
+        quantities=_quantities(item, *_cached(item)),
         requests=1,
         amount=item.decimal("spend"),
+        label="cache hit" if item.text("cache_hit").casefold() == "true" else "",
         request_id=item.text("request_id") or None,
         key=item.text("api_key") or None,
         project=item.text("team_id") or None,
@@ -80,12 +82,11 @@ def _daily(item: Item) -> StatementLine:
         until=day + timedelta(days=1),
         provider=item.text("custom_llm_provider") or "litellm",
         model=_model(item),
-        quantities=quantities(
-            item.whole("prompt_tokens"), item.whole("cache_read_input_tokens"), item.whole("completion_tokens")
-        ),
+        quantities=_quantities(item, item.whole("cache_read_input_tokens"), item.whole("cache_creation_input_tokens")),
         requests=item.whole("api_requests"),
         amount=item.decimal("spend"),
         key=item.text("api_key") or None,
+        project=item.text("team_id") or None,
     )
 
 
@@ -93,7 +94,12 @@ def _model(item: Item) -> str:
     return item.text("model").removeprefix(item.text("custom_llm_provider") + "/")
 
 
-def _cached(item: Item) -> int:
+def _quantities(item: Item, read: int, written: int) -> dict[str, Quantity]:
+    return quantities(item.whole("prompt_tokens"), read, item.whole("completion_tokens"), written)
+
+
+def _cached(item: Item) -> tuple[int, int]:
+    """What was read from and written to a cache, as the kept usage object tells it, in OpenAI's words or Anthropic's."""
     metadata = item.values.get("metadata")
     if isinstance(metadata, str):
         try:
@@ -101,5 +107,8 @@ def _cached(item: Item) -> int:
         except (ValueError, RecursionError):
             raise item.error("metadata", "is not JSON") from None
     usage = metadata.get("usage_object") if isinstance(metadata, Mapping) else None
-    details = usage.get("prompt_tokens_details") if isinstance(usage, Mapping) else None
-    return Item(item.name, item.number, details).whole("cached_tokens") if isinstance(details, Mapping) else 0
+    told = Item(item.name, item.number, usage if isinstance(usage, Mapping) else {})
+    details = told.values.get("prompt_tokens_details")
+    parts = Item(item.name, item.number, details if isinstance(details, Mapping) else {})
+    read = parts.whole("cached_tokens") or told.whole("cache_read_input_tokens")
+    return read, parts.whole("cache_creation_tokens") or told.whole("cache_creation_input_tokens")
