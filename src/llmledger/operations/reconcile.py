@@ -22,7 +22,7 @@ from llmledger.statements import read, recognise
 from llmledger.statements._contract import Part
 
 Opened = tuple[Statement, list[Part]]
-_DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)\Z")
+_DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)(?=:[a-z]+\Z|\Z)")
 _SLUG = re.compile(r"[ .]+")
 _TOKENS = 100_000
 """A quantity to ask prices with: below every context tier, and a power of ten, so that the unit price is exact."""

@@ -23,12 +23,17 @@ _HEAD_ROWS = 20
 _KEY = re.compile(r'"([A-Za-z_][\w.-]{0,60})"\s*:')
 
 WHERE_THE_DATA_IS = """\
-openai: platform.openai.com/usage, Export (owner or usage viewer); or reconcile --fetch openai with an admin key
-anthropic: platform.claude.com/cost and /usage, Export (admin or billing role); or --fetch anthropic (not for individual accounts)
+openai: platform.openai.com/usage, Export (owner or usage viewer; per UTC day); or reconcile --fetch openai with an admin key
+anthropic: platform.claude.com/cost and /usage, Export (admin or billing role; cost in whole cents);
+  or --fetch anthropic with an admin key (not for individual accounts, nor the Priority Tier)
 openrouter: openrouter.ai/activity, Export; or --fetch openrouter with a management key (the last 30 completed days)
-deepseek: platform.deepseek.com/usage, Export (one month a ZIP)
-google: Cloud Console, Billing, Cost table or Reports, Download CSV (billing viewer; final some days into the next month)
-aws: Billing, Data Exports (CUR 2.0 or FOCUS; payer account)    azure: Cost Management, Exports, cost details"""
+deepseek: platform.deepseek.com/usage, Export (whoever can log in; one month a ZIP, days in the account's own offset)
+google: Cloud Console, Billing, Cost table or Reports by date and SKU, Download CSV, or the BigQuery export as JSON
+  (billing account viewer; Pacific days, final some days into the next month)
+aws: Billing, Data Exports, CUR 2.0 or FOCUS as CSV (payer account; rewritten until some days into the next month)
+azure: Cost Management, Exports, cost details or FOCUS (Cost Management reader on the billing scope; final about five days after
+  the month; the model's account, not its deployment)
+xai, mistral, groq, cerebras: the console's usage page (no export that we know); type it into a table and give --rules"""
 """Where each provider keeps the lines that a PDF lacks."""
 
 

@@ -31,7 +31,7 @@ def _line(row: Row) -> StatementLine:
         since=created,
         until=created,
         provider="openrouter",
-        model=row.text("model_permaslug"),
+        model=_model(row),
         quantities=quantities(
             row.whole("tokens_prompt") or 0, row.whole("tokens_cached") or 0, row.whole("tokens_completion") or 0
         ),
@@ -42,3 +42,9 @@ def _line(row: Row) -> StatementLine:
         key=row.text("api_key_name") or None,
         project=row.text("app_name") or None,
     )
+
+
+def _model(row: Row) -> str:
+    """The dated slug with its variant, as a request names it: `vendor/model-20260901:free`."""
+    variant = row.text("variant")
+    return row.text("model_permaslug") + (f":{variant}" if variant not in ("", "standard") else "")
