@@ -27,3 +27,12 @@ def test_many_rows_leave_in_pieces() -> None:
 
     assert max(len(piece) for piece in pieces) < 3000
     assert "".join(pieces).count("\n") == 1201
+
+
+def test_a_column_with_one_text_to_quote_is_as_the_standard_library_writes_it() -> None:
+    """Beside texts that need no quotes, numbers and unknown values."""
+    rows = [("plain", 1.5), ('a"b', None), ("x,y", True), (None, "two\nlines"), ("", "-1e5x")]
+    expected = io.StringIO()
+    csv.writer(expected, lineterminator="\n").writerows([("x", "y"), *rows[:4], ("", "'-1e5x")])
+
+    assert "".join(load("csv").write(Table(("x", "y"), rows))) == expected.getvalue()

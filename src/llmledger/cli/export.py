@@ -67,13 +67,14 @@ def _write(reader: "Reader", request: "ExportRequest", file: object) -> int:
     from llmledger.operations.export import Output, export
 
     total = None if request.by else count_selected(reader.connection, request.window, request.selection)
-    count = 0
+    count = shown = 0
 
     def advance(rows: int) -> None:
-        nonlocal count
+        nonlocal count, shown
         count += rows
-        if count % 1000 == 0:
-            bar.advance(1000)
+        if count - shown >= 1000:
+            bar.advance(count - shown)
+            shown = count
 
     with progress("Exporting", total) as bar:
         target: Output = surroundings().stdout.buffer if file is None else file  # type: ignore[assignment]

@@ -64,10 +64,7 @@ def usd_from_nanousd(nanousd: int) -> Decimal:
     >>> usd_from_nanousd(3_100_000), usd_from_nanousd(0), usd_from_nanousd(20_000_000_000)
     (Decimal('0.0031'), Decimal('0'), Decimal('20'))
     """
-    sign = "-" if nanousd < 0 else ""
-    whole, rest = divmod(abs(nanousd), NANOUSD_PER_USD)
-    digits = f"{rest:09d}".rstrip("0")
-    return Decimal(f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}")
+    return Decimal(str(usd_text(nanousd)))
 
 
 def usd_text(nanousd: int | None) -> str | None:
@@ -76,7 +73,12 @@ def usd_text(nanousd: int | None) -> str | None:
     >>> usd_text(1), usd_text(0), usd_text(None)
     ('0.000000001', '0', None)
     """
-    return None if nanousd is None else f"{usd_from_nanousd(nanousd):f}"
+    if nanousd is None:
+        return None
+    if nanousd < 0:
+        return f"-{usd_text(-nanousd)}"
+    whole, rest = divmod(nanousd, NANOUSD_PER_USD)
+    return f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
 
 
 def money_text(nanousd: int | None, *, symbol: str = "$") -> str:

@@ -37,13 +37,13 @@ def pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield piece
 
 
-def harmless_rows(piece: list[Row]) -> Iterable[Row]:
-    """Rows for a spreadsheet. Hardly any text looks like a formula: the distinct values of each column are looked at first."""
-    for column in zip(*piece, strict=True):
-        for value in set(column):
-            if type(value) is str and value[:1] in _SUSPICIOUS:
-                return map(cells, piece)
-    return piece
+def harmless_texts(values: Sequence[object]) -> list[str]:
+    """Values as texts for a spreadsheet; unknown is empty. Hardly any looks like a formula: all are looked at together first."""
+    texts = ["" if value is None else value if type(value) is str else str(value) for value in values]
+    together = "\0" + "\0".join(texts)
+    if any(mark in together and f"\0{mark}" in together for mark in _SUSPICIOUS):
+        return ["" if cell is None else str(cell) for cell in cells(values)]
+    return texts
 
 
 def cells(row: Row) -> list[object]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from llmledger.core.export import Table
+from llmledger.core.export import Chunked, Table
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.ledger.codec import to_plain
 from llmledger.ledger.merging import SOURCE_KEY
 from llmledger.ledger.queries import Connection
+from llmledger.ledger.queries_export_columns import read_chunks, view_columns
 from llmledger.ledger.queries_filter import Conditions, allowed_ids, read_dictionaries
 from llmledger.ledger.queries_log import STANDING_REQUESTS, standing_conditions
 from llmledger.ledger.queries_shape import time_conditions
@@ -25,11 +26,14 @@ from llmledger.ledger.rows import (
 def read_view(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
     """The selected requests as the view `requests_v1` has them, in the order in which they were recorded."""
     conditions = standing_conditions(connection, window, selection)
-    texts = ", c.prompt, c.response" if content else ""
-    joined = "JOIN requests q ON q.id = v.row LEFT JOIN contents c ON c.request_id = q.request_id" if content else ""
+    if not content:
+        rows = f"SELECT r.id FROM {STANDING_REQUESTS} {conditions.sql}" if conditions.clauses else ""
+        return Table(view_columns(connection), Chunked(read_chunks(connection, rows, conditions.params)))
     chosen = "" if not conditions.clauses else _chosen("v.row", conditions.sql)
     cursor = connection.execute(
-        f"SELECT v.*{texts} FROM requests_v1 v {joined} {chosen} ORDER BY v.row", conditions.params
+        "SELECT v.*, c.prompt, c.response FROM requests_v1 v JOIN requests q ON q.id = v.row "
+        f"LEFT JOIN contents c ON c.request_id = q.request_id {chosen} ORDER BY v.row",
+        conditions.params,
     )
     return Table(tuple(column[0] for column in cursor.description), cursor)
 

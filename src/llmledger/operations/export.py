@@ -2,14 +2,14 @@
 
 import gzip
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from llmledger.core.export import Table
+from llmledger.core.export import Chunk, Chunked, Table
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.errors import InputFileError, UsageError
@@ -58,14 +58,22 @@ def export(
         table = read_records(source.connection, request.window, request.selection, content=request.content)
     else:
         table = read_view(source.connection, request.window, request.selection, content=request.content)
-    for text in exporter.write(Table(table.columns, _counted(table, advance))):
+    rows = table.rows
+    counted = Chunked(_counted_chunks(rows, advance)) if isinstance(rows, Chunked) else _counted(rows, advance)
+    for text in exporter.write(Table(table.columns, counted)):
         output.write(text.encode("utf-8", "replace"))
 
 
-def _counted(table: Table, advance: Callable[[int], None]) -> Iterator[Sequence[object]]:
-    for row in table.rows:
+def _counted(rows: Iterable[Sequence[object]], advance: Callable[[int], None]) -> Iterator[Sequence[object]]:
+    for row in rows:
         yield row
         advance(1)
+
+
+def _counted_chunks(rows: Chunked, advance: Callable[[int], None]) -> Iterator[Chunk]:
+    for chunk in rows.chunks:
+        yield chunk
+        advance(chunk.size)
 
 
 def _sums(source: Source, request: ExportRequest, now: datetime) -> Table:

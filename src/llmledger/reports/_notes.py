@@ -7,6 +7,7 @@ from llmledger.core.report import Answer, ExchangeRates, Gap, Measures, Note, Qu
 from llmledger.core.selection import ALL_TAGS
 
 ESTIMATED = "~"
+_NO_LATENCIES = "Response times are kept by day and model; any other grouping needs the detail rows, and they were pruned or are too many."
 
 
 def notes_on(
@@ -33,7 +34,7 @@ def notes_on(
     if rates is not None and totals.converted is None and totals.cost_nanousd:
         notes.append(Note("!", _no_rate_text(rates)))
     if question.latencies and not answer.has_latencies and totals.requests:
-        notes.append(Note("*", "Response times are only kept by day and model where the detail rows were pruned."))
+        notes.append(Note("*", _NO_LATENCIES))
     return tuple(notes)
 
 
