@@ -225,3 +225,16 @@ def test_help_explains_periods_and_lists_every_filter(run_cli: RunCli) -> None:
     assert result.exit_code == 0
     for option in ("--since", "--period", "--tag", "--branch", "--estimated", "--by"):
         assert option in result.stdout
+
+
+def test_missing_response_times_are_not_put_down_to_pruning_alone(
+    run_cli: RunCli, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was pruned here; there are only more rows than a report looks at one by one."""
+    told = run_cli("report", "--by", "user")
+    monkeypatch.setattr("llmledger.ledger.queries.MANY_ROWS", 3)
+
+    untold = run_cli("report", "--by", "user")
+
+    assert (told.exit_code, "Response times" in told.stdout) == (0, False)
+    assert "which were pruned or are too many." in " ".join(untold.stdout.split())

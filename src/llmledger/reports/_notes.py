@@ -7,7 +7,9 @@ from llmledger.core.report import Answer, ExchangeRates, Gap, Measures, Note, Qu
 from llmledger.core.selection import ALL_TAGS
 
 ESTIMATED = "~"
-_NO_LATENCIES = "Response times are kept by day and model; any other grouping needs the detail rows, and they were pruned or are too many."
+_NO_LATENCIES = (
+    "Response times are kept by day and model; other groupings need the detail rows, which were pruned or are too many."
+)
 
 
 def notes_on(
