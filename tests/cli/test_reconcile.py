@@ -44,7 +44,7 @@ def test_what_went_past_the_ledger_is_named_with_its_key(run_cli: Run, tmp_path:
     assert "$1.90 went past it (key key_4f2a)." in result.stdout
     assert "key_4f2a" in result.stdout
     assert "point that host's clients at the proxy" in whole.stdout
-    assert "Coverage: the ledger saw 3.1% of the billed tokens" in whole.stdout
+    assert "Coverage: the ledger saw 3% of the billed tokens (key_4f2a 0%, key_a 100%)." in whole.stdout
 
 
 @pytest.mark.usefixtures("ledger")
@@ -178,14 +178,11 @@ def test_the_total_of_a_pdf_can_be_compared_with_its_tax(run_cli: Run) -> None:
     common = ("--provider", "openai", "-p", "2026-09")
     fine = run_cli("reconcile", *common, "--total", "0.15USD", "--tax", "0.02")
     odd = run_cli("reconcile", *common, "--total", "5.15USD", "--tax", "0.02")
-    prepaid = run_cli("reconcile", *common, "--credits", "10+0-0-9.87")
 
     assert fine.exit_code == 0, fine.stderr
     assert "credits, tax, discount" in fine.stdout
     assert odd.exit_code == 1
     assert "Unexplained: $5.00." in odd.stdout
-    assert prepaid.exit_code == 0
-    assert "billed $0.13 for September 2026" in prepaid.stdout
 
 
 @pytest.mark.usefixtures("ledger")
@@ -290,7 +287,12 @@ def test_a_pdf_is_answered_with_where_the_data_is(run_cli: Run, tmp_path: Path) 
         ("--total", "many"),
         ("--total", "1XY", "--provider", "openai"),
         ("--total", "1"),
-        ("--credits", "1+2"),
+        ("--credits-bought", "50", "--provider", "openai", "-p", "2026-09"),
+        ("--opening", "1CNY", "--closing", "1USD", "--provider", "openai", "-p", "2026-09"),
+        ("--opening", "2CNY", "--closing", "1CNY", "--total", "1USD", "--provider", "openai", "-p", "2026-09"),
+        ("--opening", "2", "--closing", "1", "--tax", "1", "--provider", "openai", "-p", "2026-09"),
+        ("nowhere.csv", "--class", "moon"),
+        ("list", "--format", "html"),
         ("--fetch", "openai"),
         ("--fetch", "nobody", "-p", "2026-09"),
         ("--init-rules",),

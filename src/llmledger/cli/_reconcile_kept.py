@@ -1,11 +1,14 @@
 """`reconcile list | show ID | undo ID` and `--formats`: what is kept, and what can be read."""
 
-from datetime import UTC
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from llmledger.cli._context import surroundings
+from llmledger.cli._reconcile_data import csv_of
 from llmledger.cli._render import Column, envelope, note, out, table
+from llmledger.core.reconcile.causes import is_class
 from llmledger.core.reconcile.cells import time_of
 from llmledger.core.reconcile.sentences import period_text, usd
 from llmledger.errors import UsageError
@@ -19,27 +22,29 @@ def list_formats() -> None:
     out(table([Column("Format"), Column("What it is", shrinks=True)], rows))
 
 
-def answer_about_kept(words: list[str], ledgers: list[Path] | None, *, class_: str | None, json: bool) -> None:
-    """List, show or undo recorded statements."""
+def answer_about_kept(words: list[str], ledgers: list[Path] | None, *, class_: str | None, wanted: str) -> None:
+    """List, show or undo recorded statements, as a table, JSON or CSV."""
+    if wanted in ("md", "html"):
+        raise UsageError(f"reconcile {words[0]} has no --format {wanted}", hint="Give table, json or csv.")
     path = surroundings().ledger_path(ledgers[0] if ledgers else None)
     if words[0] == "list":
-        _list(path, json=json)
+        _list(path, wanted)
         return
     if len(words) != 2 or not words[1].isdigit():
         raise UsageError(f"reconcile {words[0]} needs the number of a statement", hint="`reconcile list` shows them.")
     if words[0] == "show":
-        _show(path, int(words[1]), class_=class_, json=json)
+        _show(path, int(words[1]), class_=class_, wanted=wanted)
     else:
         _undo(path, int(words[1]))
 
 
-def _list(path: Path, *, json: bool) -> None:
+def _list(path: Path, wanted: str) -> None:
     from llmledger.ledger import open_reader
     from llmledger.ledger.statement_store import kept_statements
 
     with open_reader(path) as reader:
         kept = kept_statements(reader.connection)
-    if json:
+    if wanted != "table":
         rows = [
             {
                 "id": one.id,
@@ -56,7 +61,7 @@ def _list(path: Path, *, json: bool) -> None:
             }
             for one in kept
         ]
-        out(envelope("llmledger.statements/1", {"rows": rows}))
+        _rows_out(rows, wanted, lambda: envelope("llmledger.statements/1", {"rows": rows}))
         return
     if not kept:
         out("No statement is recorded yet. `llmledger reconcile FILE --record` keeps one.")
@@ -85,39 +90,43 @@ def _list(path: Path, *, json: bool) -> None:
     out(table(columns, rows_shown))
 
 
-def _show(path: Path, number: int, *, class_: str | None, json: bool) -> None:
+def _show(path: Path, number: int, *, class_: str | None, wanted: str) -> None:
     from llmledger.ledger import open_reader
     from llmledger.ledger.statement_store import clearings_of, kept_statement
 
     with open_reader(path) as reader:
         kept = kept_statement(reader.connection, number)
         found = clearings_of(reader.connection, number)
-    wanted = (class_ or "").casefold().replace("_", " ")
-    chosen = [one for one in found if wanted in one.class_name.casefold()]
-    if json:
+    chosen = [one for one in found if class_ is None or is_class(one.class_name, class_)]
+    if wanted != "table":
         rows = [
             {
                 "class": one.class_name,
                 "difference_usd": one.difference,
                 "since": time_of(one.since_ms),
                 "until": time_of(one.until_ms),
+                "provider": one.provider or None,
+                "model": one.model or None,
                 "line": one.line,
                 "request_id": None if one.request_id is None else one.request_id.hex(),
             }
             for one in chosen
         ]
-        out(envelope("llmledger.statement/1", {"id": kept.id, "verdict": dict(kept.verdict), "rows": rows}))
+        told = {"id": kept.id, "verdict": dict(kept.verdict), "rows": rows}
+        _rows_out(rows, wanted, lambda: envelope("llmledger.statement/1", told))
         return
     out(f"Statement {kept.id}: {kept.name} ({kept.format_name}), {kept.provider}, billed {usd(Decimal(kept.total))}")
     columns = [
         Column("Day"),
+        Column("Model", priority=1, shrinks=True),
         Column("Class", shrinks=True),
         Column("Difference", right=True),
         Column("Line", right=True),
     ]
     rows_shown = [
         (
-            f"{time_of(one.since_ms).astimezone(UTC):%Y-%m-%d}",
+            f"{time_of(one.since_ms).astimezone(ZoneInfo(kept.zone)):%Y-%m-%d}",
+            one.model or one.provider,
             one.class_name,
             usd(Decimal(one.difference)),
             "" if one.line is None else str(one.line),
@@ -125,6 +134,13 @@ def _show(path: Path, number: int, *, class_: str | None, json: bool) -> None:
         for one in chosen
     ]
     out(table(columns, rows_shown))
+
+
+def _rows_out(rows: Sequence[Mapping[str, object]], wanted: str, as_json: Callable[[], str]) -> None:
+    if wanted == "json":
+        out(as_json())
+    else:
+        out(csv_of(rows), end="")
 
 
 def _undo(path: Path, number: int) -> None:

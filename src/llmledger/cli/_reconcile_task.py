@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, progress, warn
@@ -26,6 +26,9 @@ from llmledger.operations.reconcile import (
 )
 from llmledger.pricebook import PriceBook, load
 
+if TYPE_CHECKING:
+    from llmledger.operations.reconcile_total import Invoice
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -39,7 +42,8 @@ class Wish:
     rules: Path | None = None
     total: str | None = None
     tax: str | None = None
-    credits: str | None = None
+    balance: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
+    """Opening, bought, expired and closing, as --credits-bought and its companions give them."""
     fetch: str | None = None
 
 
@@ -66,7 +70,7 @@ def compared(wish: Wish, ledgers: list[Path] | None, *, record: bool) -> list[Re
     if wish.fetch:
         wish = _fetched(wish, asked)
     with _source(ledgers) as source:
-        if wish.total or wish.credits:
+        if wish.total or any(wish.balance):
             return [_total(wish, asked, source, book, ledgers, record=record)]
         if not wish.files:
             raise UsageError(
@@ -154,14 +158,33 @@ def _rules(path: Path) -> dict[str, Any]:
 def _total(
     wish: Wish, asked: Asked, source: LedgerSource, book: PriceBook, ledgers: list[Path] | None, *, record: bool
 ) -> Reconciliation:
-    from llmledger.operations.reconcile_total import read_amount, read_balance, reconcile_total, total_lines
+    from llmledger.operations.reconcile_total import reconcile_total, total_lines
 
-    total = read_amount(wish.total, "--total") if wish.total else (read_balance(wish.credits or "").used, "USD")
-    tax = read_amount(wish.tax, "--tax") if wish.tax else None
-    found = reconcile_total(total, tax, source, book, asked)
+    invoice = _invoice(wish)
+    found = reconcile_total(invoice, source, book, asked)
     if record:
-        _record(found, lambda: total_lines(asked, total, tax), ledgers)
+        _record(found, lambda: total_lines(asked, invoice), ledgers)
     return found
+
+
+def _invoice(wish: Wish) -> "Invoice":
+    from llmledger.operations.reconcile_total import Balance, Invoice, read_amount
+
+    options = ("--opening", "--credits-bought", "--expired", "--closing")
+    given = [read_amount(text, option) if text else None for text, option in zip(wish.balance, options, strict=True)]
+    balance = None
+    if any(given):
+        currencies = sorted({one[1] for one in given if one})
+        if len(currencies) > 1:
+            raise UsageError(f"the balance is in {' and '.join(currencies)}", hint="Give all in one currency.")
+        opening, bought, expired = (one[0] if one else Decimal(0) for one in given[:3])
+        closing = given[3][0] if given[3] else None
+        balance = Balance(opening=opening, bought=bought, expired=expired, closing=closing, currency=currencies[0])
+    return Invoice(
+        total=read_amount(wish.total, "--total") if wish.total else None,
+        tax=read_amount(wish.tax, "--tax") if wish.tax else None,
+        balance=balance,
+    )
 
 
 def _record(found: Reconciliation, lines: Any, ledgers: list[Path] | None) -> None:

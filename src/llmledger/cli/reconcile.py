@@ -41,9 +41,17 @@ def command(
         str | None, typer.Option("--total", metavar="AMOUNT", help="An invoice's total: 412.33USD.")
     ] = None,
     tax: Annotated[str | None, typer.Option("--tax", metavar="AMOUNT", help="The tax inside the total.")] = None,
-    credits: Annotated[
-        str | None,
-        typer.Option("--credits", metavar="OPEN+BOUGHT-EXPIRED-CLOSE", help="Prepaid: 20+50-0-12.40 gives the total."),
+    credits_bought: Annotated[
+        str | None, typer.Option("--credits-bought", metavar="AMOUNT", help="Prepaid: credits bought in the period.")
+    ] = None,
+    opening: Annotated[
+        str | None, typer.Option("--opening", metavar="AMOUNT", help="Prepaid: the balance before it.")
+    ] = None,
+    expired: Annotated[
+        str | None, typer.Option("--expired", metavar="AMOUNT", help="Prepaid: credits that expired in it.")
+    ] = None,
+    closing: Annotated[
+        str | None, typer.Option("--closing", metavar="AMOUNT", help="Prepaid: the balance after it.")
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Keep it, and let charged sums equal the bill.")] = False,
     fetch: Annotated[
@@ -56,7 +64,8 @@ def command(
 ) -> None:
     """Compare a provider's statement with the ledger, and put every cent of the difference in a class with its evidence.
 
-    Exit code 1 when more stays unexplained than --tolerance (the larger of $1 and 0.1 % of the bill).
+    Exit code 1 when more stays unexplained than --tolerance (the larger of $1 and 0.1 % of the bill). Prepaid credits:
+    opening + bought - used - expired = closing; what was used is compared.
     """
     from llmledger.cli._reconcile_kept import answer_about_kept, list_formats
     from llmledger.cli._reconcile_task import Wish, compared, draft
@@ -71,14 +80,14 @@ def command(
         rules=rules,
         total=total,
         tax=tax,
-        credits=credits,
+        balance=(opening, credits_bought, expired, closing),
         fetch=fetch,
     )
-    wanted, heading = _format("json" if json else format), _by(by)
+    wanted, heading, class_ = _format("json" if json else format), _by(by), _class(class_)
     if formats:
         list_formats()
     elif words and words[0] in ("list", "show", "undo") and not Path(words[0]).exists():
-        answer_about_kept(words, ledger, class_=class_, json=wanted == "json")
+        answer_about_kept(words, ledger, class_=class_, wanted=wanted)
     elif init_rules:
         out(draft(wish), end="")
     else:
@@ -97,23 +106,36 @@ def _by(text: str) -> str:
     return text
 
 
+def _class(text: str | None) -> str | None:
+    """The words of a class as it is written anywhere: other_key, other-key, Other key."""
+    if text is None:
+        return None
+    from llmledger.core.reconcile.causes import Cause, is_class
+
+    if not is_class("ambiguous", text) and not any(is_class(cause, text) for cause in Cause):
+        names = ", ".join(str(cause).replace(",", "").replace(" ", "_") for cause in Cause)
+        raise UsageError(f"--class {text!r} is unknown", hint=f"There are {names}, ambiguous.")
+    return text
+
+
 def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -> None:
-    from llmledger.cli._reconcile_text import as_csv, as_html, as_json, as_markdown, lines_for_people
+    from llmledger.cli._reconcile_data import as_csv, as_json
+    from llmledger.cli._reconcile_pages import as_html, as_markdown
+    from llmledger.cli._reconcile_text import Shown, as_text
     from llmledger.cli._render import envelope
 
-    today = surroundings().now().date()
+    shown = Shown(by=by, chosen=class_, today=surroundings().now().date())
     if wanted == "json":
-        out(envelope("llmledger.reconcile/1", {"statements": [as_json(found, today) for found in all_found]}))
+        out(envelope("llmledger.reconcile/1", {"statements": [as_json(found, shown) for found in all_found]}))
     elif wanted == "csv":
-        out(as_csv(all_found), end="")
+        out(as_csv(all_found, shown), end="")
     elif wanted == "html":
-        out(as_html(all_found, by=by, today=today), end="")
+        out(as_html(all_found, shown), end="")
     elif wanted == "md":
-        out("\n\n".join(as_markdown(found, by=by, today=today) for found in all_found))
+        out("\n\n".join(as_markdown(found, shown) for found in all_found))
     else:
-        texts = ("\n".join(lines_for_people(found, by=by, chosen_class=class_, today=today)) for found in all_found)
-        out("\n\n".join(texts))
-    open_ones = [found for found in all_found if not found.is_explained and found.comparison.ledger_requests]
+        out("\n\n".join(as_text(found, shown) for found in all_found))
+    open_ones = [found for found in all_found if not found.is_explained and not found.is_alone]
     if open_ones:
         raise AnswerIsNo(
             f"{len(open_ones)} of {len(all_found)} statements are not explained within the tolerance",

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, tzinfo
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
-from llmledger.core.reconcile.cells import Block, Canonical
+from llmledger.core.reconcile.cells import Block, Canonical, ms_of
 from llmledger.core.reconcile.compare import Comparison, Terms, compare, within
 from llmledger.core.reconcile.digest import Digest
 from llmledger.core.statement import EXACT, Statement, StatementLine
@@ -78,17 +78,26 @@ class Reconciliation:
     statement: Statement
     comparison: Comparison
     digest: Digest | None
-    """The statement alone; only when the ledger has nothing to compare it with."""
+    """The statement alone: when the ledger has nothing to compare it with, or it tells no money to compare."""
     tolerance: Decimal
     zone: str
     currencies: tuple[str, ...] = ()
     """Currencies without a rate: their money was not compared."""
     notes: tuple[str, ...] = ()
+    ledger_cost: Decimal | None = None
+    """USD: what the ledger's requests of the period cost, where the statement tells no money to compare it with."""
+    unbalanced: Decimal = Decimal(0)
+    """USD by which a prepaid balance does not close."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the ledger has nothing to compare the statement with."""
+        return not self.comparison.ledger_requests
 
     @property
     def is_explained(self) -> bool:
         """Whether what stays unexplained is within the tolerance."""
-        return self.comparison.unexplained <= self.tolerance
+        return self.comparison.unexplained + abs(self.unbalanced) <= self.tolerance
 
 
 def reconcile_one(
@@ -125,11 +134,13 @@ def reconcile_lines(
         raise InputFileError(
             f"{statement.name} has no line in this period", hint="Leave --period out, or give one that the file covers."
         )
-    digest = None
-    if not comparison.ledger_requests:
+    digest = cost = None
+    if not comparison.ledger_requests or not comparison.has_money:
         digest = Digest(canonical, unit_price)
         for line, usd in within(priced.lines(lines()), asked.period):
             digest.add(line, usd)
+    if comparison.ledger_requests and not comparison.has_money:
+        cost = _cost_of(source, comparison)
     return Reconciliation(
         statement=statement,
         comparison=comparison,
@@ -138,7 +149,15 @@ def reconcile_lines(
         zone=str(zone),
         currencies=tuple(sorted(priced.without_rate)),
         notes=notes,
+        ledger_cost=cost,
     )
+
+
+def _cost_of(source: LedgerSource, comparison: Comparison) -> Decimal:
+    providers = frozenset(one.provider for one in comparison.findings if one.provider)
+    with localcontext(EXACT):
+        rows = source.sums(ms_of(comparison.since), ms_of(comparison.until), providers)
+        return sum((row.cost for row in rows), Decimal(0))
 
 
 def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple[list[list[Opened]], list[str]]:

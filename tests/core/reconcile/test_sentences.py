@@ -9,6 +9,7 @@ import pytest
 
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison
+from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.reconcile.digest import Digest
 from llmledger.core.reconcile.sentences import advice, class_rows, coverage_text, group_rows, period_text, sentences
 from llmledger.core.statement import LineKind, StatementLine
@@ -30,7 +31,9 @@ def a_finding(*causes: Cause, amount: str = "1", **changes: object) -> Finding:
     return Finding(**(values | changes))  # type: ignore[arg-type]
 
 
-def a_comparison(*findings: Finding, has_money: bool = True) -> Comparison:
+def a_comparison(
+    *findings: Finding, has_money: bool = True, requests: int = 3, coverage: tuple[Coverage, ...] = ()
+) -> Comparison:
     """A comparison of October with these findings."""
     return Comparison(
         since=OCTOBER,
@@ -39,8 +42,9 @@ def a_comparison(*findings: Finding, has_money: bool = True) -> Comparison:
         billed=sum((one.billed for one in findings), Decimal(0)),
         ledger=sum((one.ledger for one in findings), Decimal(0)),
         findings=findings,
-        ledger_requests=3,
+        ledger_requests=requests,
         has_money=has_money,
+        coverage=coverage,
     )
 
 
@@ -83,15 +87,18 @@ def test_many_keys_are_counted_and_not_listed() -> None:
 
 
 def test_tokens_without_money_have_sentences_of_their_own() -> None:
-    """One difference, several, none."""
+    """One finding, several, none; with an empty ledger nothing is compared."""
     odd = a_finding(Cause.CACHED_SPLIT, amount="0")
     matched = a_finding(Cause.MATCHED, amount="0")
 
     assert sentences(a_comparison(matched, has_money=False), provider="X", zone="UTC")[1].startswith("Every token")
-    assert sentences(a_comparison(odd, has_money=False), provider="X", zone="UTC")[1].startswith("1 difference in")
-    assert sentences(a_comparison(odd, odd, has_money=False), provider="X", zone="UTC")[1].startswith(
-        "2 differences in"
+    assert sentences(a_comparison(odd, has_money=False), provider="X", zone="UTC")[1].startswith(
+        "Tokens differ in 1 finding;"
     )
+    assert sentences(a_comparison(odd, odd, has_money=False), provider="X", zone="UTC")[1].startswith(
+        "Tokens differ in 2 findings;"
+    )
+    assert len(sentences(a_comparison(odd, has_money=False, requests=0), provider="X", zone="UTC")) == 1
 
 
 def test_opposite_amounts_that_are_unexplained_do_not_cancel_out() -> None:
@@ -148,6 +155,25 @@ def test_a_price_per_thousand_is_written_in_its_own_scale() -> None:
 def test_without_tokens_by_key_there_is_no_coverage() -> None:
     """Nothing is said then."""
     assert coverage_text(a_comparison()) == ""
+    assert coverage_text(a_comparison(coverage=(Coverage(key="k", billed_tokens=0, seen_tokens=0),))) == ""
+
+
+def test_coverage_is_told_by_key_the_least_seen_first_and_never_rounded_up() -> None:
+    """1,999 of 2,000 tokens are 99.9%, 9,999 of 10,000 are not 100%; requests are told where they are counted."""
+    coverage = (
+        Coverage(key="a", billed_tokens=10_000, seen_tokens=9_999, billed_requests=4, seen_requests=3, is_shared=True),
+        Coverage(key="b", billed_tokens=2_000, seen_tokens=0, billed_requests=1, seen_requests=0),
+        Coverage(key="", billed_tokens=0, seen_tokens=0, billed_requests=5, seen_requests=5),
+    )
+    many = tuple(Coverage(key=f"k{number}", billed_tokens=1, seen_tokens=1) for number in range(10))
+
+    # (3 + 0 + 5) of (4 + 1 + 5) requests are 80%; 9,999 of 12,000 tokens are 83.325%.
+    assert coverage_text(a_comparison(coverage=coverage)) == (
+        "Coverage: the ledger saw 80% of the billed requests and 83.3% of the billed tokens"
+        " (b 0%, a about 99.9%, no key 100%)."
+    )
+    assert coverage_text(a_comparison(coverage=coverage, requests=0)) == ""
+    assert coverage_text(a_comparison(coverage=many)).endswith("k7 100% and 2 other keys).")
 
 
 def no_price(provider: str, model: str, meter: str, at_ms: int, context: Mapping[str, str]) -> Decimal | None:
@@ -176,11 +202,13 @@ def test_a_digest_compares_each_meters_price_with_the_table() -> None:
         )
         digest.add(line, Decimal(amount))
 
-    assert [(one.model, one.implied, one.expected) for one in digest.odd_prices()] == [
+    assert [(one.model, one.implied, one.expected) for one in digest.check_prices().odd] == [
         ("unheard", Decimal(1), None),
         ("wrong", Decimal(4), Decimal(3)),
     ]
-    assert [one.model for one in digest.odd_prices(step=Decimal(2))] == ["unheard"]
+    assert [one.model for one in digest.check_prices(step=Decimal(2)).odd] == ["unheard"]
+    assert (digest.check_prices().agreeing, digest.check_prices(step=Decimal(2)).agreeing) == (1, 2)
+    assert digest.kinds() == [("tax", Decimal(1), 1), ("usage", Decimal(8), 3)]
     assert [name for name, _ in digest.shares("model")] == ["demo/wrong", "demo/right", "demo/unheard"]
     assert [(name, share.lines) for name, share in digest.shares("day")] == [("2026-10-01", 3)]
 
@@ -192,5 +220,5 @@ def test_a_digest_passes_over_lines_without_a_meter() -> None:
     digest.add(line, None)
     digest.add(line, None)
 
-    assert digest.odd_prices() == []
+    assert (digest.check_prices().agreeing, digest.check_prices().odd) == (0, ())
     assert digest.shares("model")[0][1].lines == 2

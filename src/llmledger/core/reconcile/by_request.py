@@ -14,6 +14,7 @@ from typing import TypeVar
 from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities, tokens
 from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
 from llmledger.core.reconcile.cells import EPOCH, Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.gather import SAMPLE, Priced
 from llmledger.core.reconcile.view import View
@@ -81,8 +82,8 @@ class Requests:
     unbilled: int = 0
     """Requests of the ledger in the period that no line was matched with."""
     tells_money: bool = False
-    tokens: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    """By key: tokens billed, and those of them that the ledger saw."""
+    counts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0]))
+    """By key: tokens billed, those of them that the ledger saw, and the same of requests."""
     _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
     _equal: dict[tuple[int, str, str], _Sum] = field(default_factory=dict)
     """Those of the sums that matched exactly, by day, provider and model as the lines name them."""
@@ -124,6 +125,19 @@ class Requests:
                 self._unseen(line, usd)
         return [self._finding(key, total) for key, total in sorted(self._sums.items(), key=_by_place)]
 
+    def coverage(self) -> tuple[Coverage, ...]:
+        """How much of what each key was billed was matched."""
+        return tuple(
+            Coverage(
+                key=key,
+                billed_tokens=billed,
+                seen_tokens=seen,
+                billed_requests=billed_requests,
+                seen_requests=seen_requests,
+            )
+            for key, (billed, seen, billed_requests, seen_requests) in sorted(self.counts.items())
+        )
+
     def _unmatched(self, near: dict[_Alike, list[Priced]], rows: Iterable[Booked]) -> Iterator[Booked]:
         """Match rows by likeness as they go by, and yield those that are like no line that is left."""
         for row in rows:
@@ -160,9 +174,11 @@ class Requests:
         if line.key:
             self.matched_keys.add(line.key)
         count = tokens(line.quantities)
-        seen = self.tokens[line.key or ""]
-        seen[0] += count
-        seen[1] += count
+        counts = self.counts[line.key or ""]
+        counts[0] += count
+        counts[1] += count
+        counts[2] += 1
+        counts[3] += 1
         if usd is None:
             self._pair_tokens(line, row)
             return
@@ -224,7 +240,9 @@ class Requests:
         )
 
     def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
-        self.tokens[line.key or ""][0] += tokens(line.quantities)
+        counts = self.counts[line.key or ""]
+        counts[0] += tokens(line.quantities)
+        counts[2] += 1
         excluded: tuple[Cause, ...] = (Cause.REASONING,)
         words = "no request of the ledger has this id, or these tokens at this time"
         if line.key and line.key in self.matched_keys:

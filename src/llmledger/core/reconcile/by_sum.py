@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice, tokens
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
+from llmledger.core.reconcile.coverage import Coverages
 from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words
 from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.keys import take_away, unseen_keys
@@ -39,7 +40,7 @@ class Aggregate:
     span: Block
     grain: Grain = Grain.TOTAL
     ledger_requests: int = 0
-    coverage: dict[str, list[int]] = field(default_factory=dict)
+    coverage: Coverages = field(default_factory=Coverages)
     _shift: int = 0
     _found: list[Finding] = field(default_factory=list)
     _unseen: frozenset[str] = frozenset()
@@ -51,14 +52,14 @@ class Aggregate:
         halves = self._book()
         self._count_grain()
         self._discounts()
-        billed = self._tokens_by_key()
+        self.coverage.bill(self.table.cells.values())
         self._aliases()
         self._keys()
         if self._boundary(halves):
             # Days that did not agree before say nothing about names and keys: they are asked again.
             self._aliases()
             self._keys()
-        self.coverage = {name: [count, 0 if name in self._unseen else count] for name, count in billed.items()}
+        self.coverage.see(self.table.cells.values())
         self._cells()
         return self._found
 
@@ -101,13 +102,6 @@ class Aggregate:
                     evidence="list price less what was billed, as the lines tell",
                     billed=amount,
                 )
-
-    def _tokens_by_key(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for cell in self.table.cells.values():
-            for name, side in cell.billed.keys.items():
-                found[name] = found.get(name, 0) + tokens(side.quantity)
-        return found
 
     def _keys(self) -> None:
         tolerance = self._step * 2 + NANO

@@ -53,6 +53,19 @@ class Cause(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
+def is_class(name: str, wanted: str) -> bool:
+    """Whether a class's name holds the words that someone writes for it.
+
+    >>> is_class("other key or host", "other_key"), is_class("credits, tax, discount", "credits-tax")
+    (True, True)
+    """
+    return _words(wanted) in _words(name)
+
+
+def _words(text: str) -> str:
+    return " ".join("".join(character if character.isalnum() else " " for character in text.casefold()).split())
+
+
 class Grain(StrEnum):
     """How finely a statement tells its story."""
 

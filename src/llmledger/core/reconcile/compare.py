@@ -16,20 +16,12 @@ from llmledger.core.reconcile.by_request import DAY_MS, Requests
 from llmledger.core.reconcile.by_sum import Aggregate
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import EPOCH, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
+from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.reconcile.gather import Priced, gathered
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
 LONGEST_MS = 26 * 3_600_000
 """A line about more than the longest day is about a period of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """How much of what one key was billed for the ledger saw."""
-
-    key: str
-    billed_tokens: int
-    seen_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +138,9 @@ def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tal
     requests.match(lines)
     first, last = terms.period or _whole_days(tally)
     found = requests.finish(first, last, late_after_ms=last - terms.format.late_days * DAY_MS)
-    coverage = tuple(
-        Coverage(key=key, billed_tokens=billed, seen_tokens=seen)
-        for key, (billed, seen) in sorted(requests.tokens.items())
+    return _comparison(
+        tally, (first, last), Grain.REQUEST, found, requests.coverage(), requests.seen + requests.unbilled
     )
-    return _comparison(tally, (first, last), Grain.REQUEST, found, coverage, requests.seen + requests.unbilled)
 
 
 def _whole_days(tally: _Tally) -> Block:
@@ -171,11 +161,9 @@ def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally:
     table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
     aggregate = Aggregate(table, source, terms.unit_price, terms.format, (first, last))
     found = aggregate.findings()
-    coverage = tuple(
-        Coverage(key=key, billed_tokens=billed, seen_tokens=seen)
-        for key, (billed, seen) in sorted(aggregate.coverage.items())
+    return _comparison(
+        tally, (first, last), aggregate.grain, found, aggregate.coverage.rows(), aggregate.ledger_requests
     )
-    return _comparison(tally, (first, last), aggregate.grain, found, coverage, aggregate.ledger_requests)
 
 
 def _comparison(

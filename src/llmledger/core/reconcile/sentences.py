@@ -9,6 +9,7 @@ from llmledger.core.money import money_text, nanousd_from_usd
 from llmledger.core.reconcile.booked import ZERO
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison
+from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.statement import EXACT
 from llmledger.core.usage import UNIT_BY_NAME
 
@@ -74,16 +75,15 @@ def usd(amount: Decimal) -> str:
 
 def sentences(comparison: Comparison, *, provider: str, zone: str, observer: bool = False) -> list[str]:
     """What was billed, what the ledger has, where the difference went, and what stays unexplained."""
-    said = "estimates" if observer else "billed"
     when = f"{period_text(comparison.since, comparison.until, zone)} ({zone})"
     if not comparison.has_money:
-        return [
-            f"{provider} counted tokens for {when}; the statement tells no money that can be compared.",
-            _tokens_sentence(comparison),
-        ]
+        text = f"{provider} counted tokens for {when}; the statement tells no money that can be compared."
+        return [text, _tokens_sentence(comparison)] if comparison.ledger_requests else [text]
+    said = "was estimated at" if observer else "billed"
+    text = f"{provider} {said} {usd(comparison.billed)} for {when}."
     if not comparison.ledger_requests:
-        return [f"{provider} {said} {usd(comparison.billed)} for {when}."]
-    text = f"{provider} {said} {usd(comparison.billed)} for {when}. The ledger has {usd(comparison.ledger)}"
+        return [text]
+    text = f"{text} The ledger has {usd(comparison.ledger)}"
     keys = sorted({one.key for one in comparison.findings if one.causes == (Cause.OTHER_KEY,) and one.key})
     rows = [row for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
     parts = [_part(row, keys) for row in rows]
@@ -108,7 +108,7 @@ def _tokens_sentence(comparison: Comparison) -> str:
     odd = [one for one in comparison.findings if one.causes != (Cause.MATCHED,)]
     if not odd:
         return "Every token of it is in the ledger."
-    return f"{len(odd)} {'difference' if len(odd) == 1 else 'differences'} in tokens; see below."
+    return f"Tokens differ in {counted(len(odd), 'finding')}; see the classes below."
 
 
 def period_text(since: datetime, until: datetime, zone: str) -> str:
@@ -171,6 +171,15 @@ def _heading(one: Finding, by: str, zone: str) -> str:
     return f"{one.provider}/{one.model}" if one.model else one.provider or "—"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "line"), counted(1200, "line")
+    ('1 line', '1,200 lines')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def advice(comparison: Comparison, *, statement: str, today: date) -> list[Advice]:
     """What to do about the classes that were found; a price comes as a patch for the price table."""
     return [*_prices(comparison, statement, today), *_hints(comparison)]
@@ -190,11 +199,11 @@ _HINTS: Sequence[tuple[Cause, str]] = (
     (Cause.DUPLICATE, "Something is counted twice: give each export once, and import a log from one place only."),
     (
         Cause.DAY_BOUNDARY,
-        "The provider's day is not the one that the statement names: compare whole months, or give -z.",
+        "The provider's day is not the one that the statement names: compare whole months.",
     ),
     (
         Cause.TOOL_FEES,
-        "Tools are billed apart: the proxy counts them where responses tell; else add them with --record.",
+        "Tools are billed apart: the proxy counts them where responses tell; what it cannot see, --record adds.",
     ),
     (
         Cause.CACHE_TTL,
@@ -205,15 +214,21 @@ _HINTS: Sequence[tuple[Cause, str]] = (
 
 
 def _hints(comparison: Comparison) -> Iterator[Advice]:
+    if not comparison.ledger_requests:
+        yield Advice(
+            "To compare it, send requests through the proxy (llmledger proxy) or import what clients logged"
+            " (llmledger import)."
+        )
     matched = any(one.causes[0] in (Cause.MATCHED, Cause.ROUNDING) for one in comparison.findings)
     if comparison.grain is Grain.REQUEST and comparison.ledger_requests and comparison.line_count and not matched:
         yield Advice("Not one line agrees with a request of the ledger: is this the statement of another account?")
     found = {cause for one in comparison.findings for cause in one.causes if one.amount or not comparison.has_money}
     for cause, text in _HINTS:
-        if cause in found:
+        if cause in found and comparison.ledger_requests:
             yield Advice(text)
     for label, count in comparison.unknown:
-        yield Advice(f"{count} lines are of a kind that we do not know: {label!r}. Please report it.")
+        are = "is" if count == 1 else "are"
+        yield Advice(f"{counted(count, 'line')} {are} of a kind that we do not know: {label!r}. Please report it.")
 
 
 def _prices(comparison: Comparison, statement: str, today: date) -> Iterator[Advice]:
@@ -268,17 +283,39 @@ def _quoted(text: str) -> str:
 
 
 def coverage_text(comparison: Comparison) -> str:
-    """What share of the billed tokens the ledger saw; empty when the statement tells no tokens by key."""
-    billed = sum(one.billed_tokens for one in comparison.coverage)
-    seen = sum(one.seen_tokens for one in comparison.coverage)
-    if not billed:
+    """What share of the billed requests and tokens the ledger saw; empty when the statement tells neither by key."""
+    told = [one for one in comparison.coverage if one.billed_tokens or one.billed_requests]
+    shares = [
+        f"{_percent(seen, billed)} of the billed {noun}"
+        for noun, seen, billed in (
+            ("requests", sum(one.seen_requests or 0 for one in told), sum(one.billed_requests or 0 for one in told)),
+            ("tokens", sum(one.seen_tokens for one in told), sum(one.billed_tokens for one in told)),
+        )
+        if billed
+    ]
+    if not told or not comparison.ledger_requests:
         return ""
-    per = ", ".join(
-        f"{one.key or 'no key'} {100 * one.seen_tokens / one.billed_tokens:.0f}%"
-        for one in comparison.coverage
+    per = [
+        f"{one.key or 'no key'} {'about ' if one.is_shared else ''}{_percent(one.seen_tokens, one.billed_tokens)}"
         if one.billed_tokens
-    )
-    return f"Coverage: the ledger saw {100 * seen / billed:.1f}% of the billed tokens ({per})."
+        else f"{one.key or 'no key'} {_percent(one.seen_requests or 0, one.billed_requests or 0)}"
+        for one in sorted(told, key=_missed)
+    ]
+    more = f" and {counted(len(per) - _MOST_KEYS, 'other key')}" if len(per) > _MOST_KEYS else ""
+    return f"Coverage: the ledger saw {' and '.join(shares)} ({', '.join(per[:_MOST_KEYS])}{more})."
+
+
+_MOST_KEYS = 8
+
+
+def _missed(one: Coverage) -> tuple[int, str]:
+    return one.seen_tokens - one.billed_tokens, one.key
+
+
+def _percent(part: int, whole: int) -> str:
+    """A share rounded down, so that 100% means all of it."""
+    tenths = 1000 * part // whole
+    return f"{tenths // 10}%" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10}%"
 
 
 GRAIN_WORDS = {
