@@ -146,3 +146,53 @@ def test_without_the_key_it_says_which_is_needed(run_cli: Run) -> None:
     assert result.exit_code == 4
     assert "ANTHROPIC_ADMIN_KEY is not set" in result.stderr
     assert json.dumps("individual accounts").strip('"') in result.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_anthropics_pages_are_gathered_after_a_wait(run_cli: Run, home: Path, upstream: Upstream) -> None:
+    """A 429, then two pages of 12.3 and 7.7 cents: $0.20; the key is in no output and no file."""
+    item = {"currency": "USD", "amount": "12.3", "cost_type": "tokens", "model": "demo", "token_type": "output_tokens"}
+    days = [
+        {"starting_at": f"2026-10-{day}T00:00:00Z", "ending_at": f"2026-10-{day + 1}T00:00:00Z", "results": [result]}
+        for day, result in ((14, item), (15, item | {"amount": "7.7"}))
+    ]
+    _config(home, upstream, "anthropic")
+    upstream.answers(
+        json_answer(
+            {"type": "error", "error": {"message": "sk-ant-admin-secret asks too often"}}, 429, retry_after="0"
+        ),
+        json_answer({"data": [days[0]], "has_more": True, "next_page": "page_b"}),
+        json_answer({"data": [days[1]], "has_more": False, "next_page": None}),
+    )
+    env = {"ANTHROPIC_ADMIN_KEY": "sk-ant-admin-secret"}
+    result = run_cli("reconcile", "--fetch", "anthropic", "-p", "2026-10", env=env)
+
+    assert "Anthropic billed $0.2 for October 2026 (UTC)." in result.stdout, result.stderr
+    assert "asks to wait" in result.stderr
+    assert parse_qs(urlsplit(upstream.received[-1].path).query)["page"] == ["page_b"]
+    assert "secret" not in result.stdout + result.stderr
+    assert not [path for path in home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+
+
+@pytest.mark.usefixtures("home")
+def test_openrouters_days_outside_the_period_are_left_out(run_cli: Run, home: Path, upstream: Upstream) -> None:
+    """It tells the last thirty days whatever is asked, and may ask to wait: only October's $4.31 counts."""
+    counts = {
+        "requests": 1,
+        "prompt_tokens": 5,
+        "completion_tokens": 6,
+        "reasoning_tokens": 0,
+        "byok_usage_inference": 0,
+    }
+    activity = {"model": "demo/model", "endpoint_id": "e", "provider_name": "D", **counts}
+    days = [activity | {"date": "2026-10-31", "usage": 4.31}, activity | {"date": "2026-11-01", "usage": 9}]
+    _config(home, upstream, "openrouter")
+    upstream.answers(json_answer({"error": {"code": 429}}, 429, retry_after="0"), json_answer({"data": days}))
+    result = run_cli(
+        "reconcile", "--fetch", "openrouter", "-p", "2026-10", env={"OPENROUTER_MANAGEMENT_KEY": "sk-or-secret"}
+    )
+
+    assert "OpenRouter billed $4.31 for October 2026 (UTC)." in result.stdout, result.stderr
+    assert len(upstream.received) == 2
+    assert "secret" not in result.stdout + result.stderr
+    assert not [path for path in home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]

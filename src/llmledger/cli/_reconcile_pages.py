@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from llmledger.cli._reconcile_text import Sheet, Shown, advices, head, sheets
+from llmledger.cli._reconcile_text import Sheet, Shown, advices, head, patch_lines, sheets
 from llmledger.core.reconcile.sentences import coverage_text
 from llmledger.core.spreadsheet import harmless
 from llmledger.operations.reconcile import Reconciliation
@@ -20,7 +20,7 @@ def as_markdown(found: Reconciliation, shown: Shown) -> str:
         lines.append(_row("---:" if column.right else "---" for column in sheet.columns))
         lines += [_row(map(_plain, _harmless_row(sheet, row))) for row in sheet.rows]
     for one in advices(found, shown):
-        lines += ["", f"- {_plain(one.text)}", *(["", "```toml", one.toml, "```"] if one.toml else [])]
+        lines += ["", f"- {_plain(one.text)}", *(["", "```toml", *patch_lines(one), "```"] if one.toml else [])]
     covered = coverage_text(found.comparison)
     return "\n".join([*lines, *(["", _plain(covered)] if covered else [])])
 
@@ -43,11 +43,12 @@ def _plain(text: str) -> str:
 _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    "h1{font-size:1.4em;overflow-wrap:anywhere}p{margin:.4em 0}p:first-of-type{font-size:1.15em}"
+    "h1{font-size:1.4em;overflow-wrap:anywhere}h2{font-size:1.1em}section+section{margin-top:3em}"
+    "p{margin:.4em 0}p:first-of-type{font-size:1.15em}"
     "div{overflow-x:auto}table{border-collapse:collapse;margin:1.2em 0;width:100%}"
     "td,th{padding:.3em .6em;border-bottom:1px solid #8886;text-align:left;vertical-align:top}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "pre{background:#8882;padding:.8em;overflow:auto}@media print{body{margin:0;max-width:none}pre{white-space:pre-wrap}}"
+    "pre{background:#8882;padding:.8em;white-space:pre-wrap;overflow-wrap:anywhere}@media print{body{margin:0;max-width:none}}"
 )
 
 
@@ -66,12 +67,14 @@ def _section(found: Reconciliation, shown: Shown) -> str:
     covered = coverage_text(found.comparison)
     texts = "".join(f"<p>{escape(text)}</p>" for text in (*head(found), *([covered] if covered else [])))
     tables = "".join(_table(sheet) for sheet in sheets(found, shown))
-    items = "".join(
-        f"<li>{escape(one.text)}{f'<pre>{escape(one.toml)}</pre>' if one.toml else ''}</li>"
-        for one in advices(found, shown)
-    )
+    items = "".join(f"<li>{escape(one.text)}{_pre(patch_lines(one))}</li>" for one in advices(found, shown))
     after = f"<h2>What to do</h2><ul>{items}</ul>" if items else ""
     return f"<section><h1>{escape(found.statement.name)}</h1>{texts}{tables}{after}</section>"
+
+
+def _pre(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    return f"<pre>{escape(text)}</pre>" if lines else ""
 
 
 def _table(sheet: Sheet) -> str:

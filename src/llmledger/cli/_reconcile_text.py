@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from llmledger.cli._render import Column, shorten, table, width, wrapped
+from llmledger.cli._render import Column, cells_of, table, width, wrapped
 from llmledger.core.reconcile.causes import Finding, is_class
 from llmledger.core.reconcile.digest import Digest, OddPrice, Share
 from llmledger.core.reconcile.sentences import (
@@ -47,25 +47,46 @@ class Sheet:
 
 def as_text(found: Reconciliation, shown: Shown) -> str:
     """For a terminal: as wide as it is, the rows of a long list cut."""
-    lines = [*(wrapped(text) for text in head(found))]
+    lines = [wrapped(_calm(text)) for text in head(found)]
     for sheet in sheets(found, shown):
-        rows = [[_room(cell, column) for cell, column in zip(row, sheet.columns, strict=True)] for row in sheet.rows]
-        lines += ["", table(sheet.columns, rows[:MOST_SHOWN])]
-        if len(rows) > MOST_SHOWN:
-            lines.append(f"... and {len(rows) - MOST_SHOWN:,} more rows: --format csv has all")
+        lines += ["", *_sheet_lines(sheet)]
     after = [line for one in advices(found, shown) for line in _advice_lines(one)]
     covered = coverage_text(found.comparison)
-    return "\n".join([*lines, *([""] if after or covered else []), *after, *([wrapped(covered)] if covered else [])])
+    return "\n".join(
+        [*lines, *([""] if after or covered else []), *after, *([wrapped(_calm(covered))] if covered else [])]
+    )
 
 
-def _room(text: str, column: Column) -> str:
-    """Evidence cut to what is left beside the other columns; the other forms have it whole."""
-    return shorten(text, max(20, width() - 50)) if column.title == "Evidence" else text
+def _calm(text: str) -> str:
+    """A text of a statement without what would drive a terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _sheet_lines(sheet: Sheet) -> list[str]:
+    """A table; where its evidence has no room beside the other columns, it follows in sentences."""
+    columns, rows = sheet.columns, [[*map(_calm, row)] for row in sheet.rows[:MOST_SHOWN]]
+    more = [f"... and {len(sheet.rows) - MOST_SHOWN:,} more rows: --format csv has all"]
+    more = more if len(sheet.rows) > MOST_SHOWN else []
+    whole = table(columns, rows, limit=_NO_LIMIT).split("\n")
+    if columns[-1].title != "Evidence" or max(map(cells_of, whole)) <= width():
+        return [*table(columns, rows).split("\n"), *more]
+    told = dict.fromkeys((" ".join(filter(None, row[: _NAMED[columns[0].title]])), row[-1]) for row in rows)
+    texts = [wrapped(f"{name}: {evidence}.") for name, evidence in told if evidence]
+    return [*table(columns[:-1], [row[:-1] for row in rows]).split("\n"), *more, "", *texts]
+
+
+_NO_LIMIT = 10_000
+_NAMED = {"Class": 1, "Day": 2}
+"""How many of a row's first cells name it before its evidence."""
 
 
 def _advice_lines(one: Advice) -> list[str]:
-    lines = [wrapped(f"- {one.text}")]
-    return [*lines, f"  # {one.provider}.toml", *(f"  {line}" for line in one.toml.split("\n"))] if one.toml else lines
+    return [wrapped(f"- {_calm(one.text)}"), *(f"  {line}" for line in patch_lines(one))]
+
+
+def patch_lines(one: Advice) -> list[str]:
+    """An advice's patch of the price table, under the name of the file that it belongs to."""
+    return [f"# {one.provider}.toml", *one.toml.split("\n")] if one.toml else []
 
 
 def head(found: Reconciliation) -> list[str]:
@@ -97,10 +118,12 @@ def _step(found: Reconciliation) -> Decimal:
 
 def _our_price(digest: Digest) -> str:
     shares = [share for _, share in digest.shares("model")]
+    if not any(share.ours for share in shares):
+        return "Our table has no price for its tokens."
     ours = usd(sum((share.ours for share in shares), Decimal(0)))
     if all(share.is_priced for share in shares):
         return f"At our prices its tokens cost {ours}."
-    return f"At our prices its tokens cost {ours} and what our table has no price for."
+    return f"At our prices its tokens cost {ours}, without those that our table has no price for."
 
 
 def price_texts(digest: Digest, step: Decimal) -> list[str]:
@@ -112,7 +135,7 @@ def price_texts(digest: Digest, step: Decimal) -> list[str]:
         return [*told, f"{counted(check.agreeing, f'{others}unit price')} on it: as in our table."]
     if told:
         return told
-    return ["No price on it can be checked: no line tells both the tokens of one kind and what they cost."]
+    return ["No price on it can be checked: no line tells both a number of tokens of one kind and what they cost."]
 
 
 def _odd_text(one: OddPrice) -> str:

@@ -123,6 +123,7 @@ def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -
     from llmledger.cli._reconcile_pages import as_html, as_markdown
     from llmledger.cli._reconcile_text import Shown, as_text
     from llmledger.cli._render import envelope
+    from llmledger.core.reconcile.sentences import counted, usd
 
     shown = Shown(by=by, chosen=class_, today=surroundings().now().date())
     if wanted == "json":
@@ -137,7 +138,9 @@ def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -
         out("\n\n".join(as_text(found, shown) for found in all_found))
     open_ones = [found for found in all_found if not found.is_explained and not found.is_alone]
     if open_ones:
+        left = max(open_ones, key=lambda found: found.unsettled - found.tolerance)
+        more = f" ({counted(len(open_ones), 'statement')} of {len(all_found)} like this)" if len(all_found) > 1 else ""
         raise AnswerIsNo(
-            f"{len(open_ones)} of {len(all_found)} statements are not explained within the tolerance",
-            hint="See `--class unexplained`.",
+            f"{left.statement.name}: {usd(left.unsettled)} stays unexplained, the tolerance is {usd(left.tolerance)}{more}",
+            hint="`--class unexplained` lists it; --tolerance allows more.",
         )

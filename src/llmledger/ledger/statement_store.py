@@ -105,6 +105,8 @@ def record_statement(books: Books, settled: Settled) -> tuple[int, bool]:
         " provider_request_id, key, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_line_row(number, position, line) for position, line in enumerate(settled.lines(), start=1)),
     )
+    places = sorted({(one.provider, one.model) for one in settled.clearings})
+    db.executemany("INSERT OR IGNORE INTO models (provider, model) VALUES (?, ?)", places)
     db.executemany(
         "INSERT INTO clearings (statement_id, line, request_id, model_id, since_ms, until_ms, class, difference)"
         " VALUES (?, ?, ?, (SELECT id FROM models WHERE provider = ? AND model = ?), ?, ?, ?, ?)",

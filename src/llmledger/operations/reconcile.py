@@ -95,9 +95,14 @@ class Reconciliation:
         return not self.comparison.ledger_requests
 
     @property
+    def unsettled(self) -> Decimal:
+        """USD: what no cause accounts for, and by how much a balance does not close."""
+        return EXACT.add(self.comparison.unexplained, abs(self.unbalanced))
+
+    @property
     def is_explained(self) -> bool:
         """Whether what stays unexplained is within the tolerance."""
-        return self.comparison.unexplained + abs(self.unbalanced) <= self.tolerance
+        return self.unsettled <= self.tolerance
 
 
 def reconcile_one(

@@ -174,7 +174,7 @@ def _comparison(
     coverage: tuple[Coverage, ...],
     requests: int,
 ) -> Comparison:
-    findings = (*found, *(_other(line, usd) for line, usd in tally.others))
+    findings = (*found, *(_other(line, usd, tally.terms.canonical) for line, usd in tally.others))
     return Comparison(
         since=time_of(span[0]),
         until=time_of(span[1]),
@@ -193,7 +193,7 @@ def _comparison(
 _OTHER = {LineKind.ROUNDING: Cause.ROUNDING, LineKind.UNKNOWN: Cause.UNEXPLAINED}
 
 
-def _other(line: StatementLine, usd: Decimal) -> Finding:
+def _other(line: StatementLine, usd: Decimal, canonical: Canonical) -> Finding:
     cause = _OTHER.get(line.kind, Cause.CREDITS)
     words = f"a line of kind {line.kind}" if cause is not Cause.UNEXPLAINED else "a line of a kind that we do not know"
     return Finding(
@@ -203,7 +203,7 @@ def _other(line: StatementLine, usd: Decimal) -> Finding:
         since=line.since,
         until=line.until,
         provider=line.provider,
-        model=line.model,
+        model=canonical(line.provider, line.model) if line.model else "",
         key=line.key,
         lines=(line.number,),
         line_count=1,
