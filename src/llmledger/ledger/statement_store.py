@@ -106,7 +106,11 @@ def record_statement(books: Books, settled: Settled) -> tuple[int, bool]:
         (_line_row(number, position, line) for position, line in enumerate(settled.lines(), start=1)),
     )
     places = sorted({(one.provider, one.model) for one in settled.clearings})
-    db.executemany("INSERT OR IGNORE INTO models (provider, model) VALUES (?, ?)", places)
+    db.executemany(
+        "INSERT INTO models (provider, model) SELECT ?1, ?2"
+        " WHERE NOT EXISTS (SELECT 1 FROM models WHERE provider = ?1 AND model = ?2)",
+        places,
+    )
     db.executemany(
         "INSERT INTO clearings (statement_id, line, request_id, model_id, since_ms, until_ms, class, difference)"
         " VALUES (?, ?, ?, (SELECT id FROM models WHERE provider = ? AND model = ?), ?, ?, ?, ?)",
