@@ -18,7 +18,7 @@ from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
 from llmledger.operations._import_rows import PriceBook, Rows
 
-GATHERED = 30_000
+GATHERED = 20_000
 """Records of one transaction when nobody else wants to write: each page of an index is then written for many of them."""
 MUCH = 24 << 20
 """From so many bytes on it pays to read in a process of its own, which takes a quarter of a second to start."""
