@@ -36,3 +36,10 @@ def test_metadata_that_is_no_json_is_an_error(tmp_path: Path) -> None:
     """The item is named."""
     with pytest.raises(InputFileError, match="item 1, metadata"):
         read_text(tmp_path, json.dumps([LOG | {"metadata": "{"}]))
+
+
+def test_rows_per_tag_are_refused(tmp_path: Path) -> None:
+    """A request with two tags is in two rows, so that their sum is more than was spent."""
+    day = {"date": "2026-10-14", "tag": "a", "api_requests": 1, "spend": 1, "prompt_tokens": 2, "completion_tokens": 3}
+    with pytest.raises(InputFileError, match="in the rows of both"):
+        read_text(tmp_path, json.dumps([day]))

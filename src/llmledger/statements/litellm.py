@@ -75,6 +75,10 @@ def _log(item: Item) -> StatementLine:
 
 
 def _daily(item: Item) -> StatementLine:
+    if item.text("tag"):
+        raise item.error(
+            "tag", "a request with two tags is in the rows of both; export the daily spend of users or teams"
+        )
     day = item.instant("date")
     return StatementLine(
         number=item.number,
