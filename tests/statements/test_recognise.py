@@ -30,10 +30,33 @@ def test_a_pdf_is_recognised_and_answered(tmp_path: Path) -> None:
         "google",
         "aws",
         "azure",
-        "xai, mistral, groq, cerebras",
+        "xai",
+        "mistral, groq, cerebras",
     )
     assert [name for name in providers if f"\n{name}: " not in hint] == []
     assert "platform.claude.com" in hint
+
+
+def test_parquet_and_spreadsheets_are_told_what_to_be_saved_as(tmp_path: Path) -> None:
+    """What clouds and desktops write, and we do not read."""
+    with pytest.raises(InputFileError, match="is a Parquet file"):
+        read_text(tmp_path, b"PAR1\x15\x04", name="focus.parquet")
+    with pytest.raises(InputFileError, match="is a spreadsheet"):
+        read_file(zipped(tmp_path / "cost.xlsx", {"[Content_Types].xml": "<Types/>", "xl/workbook.xml": "<w/>"}))
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        '{"object": "bucket", "start_time": 1790726400, "end_time": 1790812800, "results": []}',
+        '{"starting_at": "2026-10-14T00:00:00Z", "ending_at": "2026-10-15T00:00:00Z", "results": []}',
+    ],
+    ids=["openai", "anthropic"],
+)
+def test_a_report_of_a_period_without_usage_has_no_usable_row(tmp_path: Path, bucket: str) -> None:
+    """It is known by its buckets, though nothing is in them."""
+    with pytest.raises(InputFileError, match="no usable row"):
+        read_text(tmp_path, '{"object": "page", "data": [' + bucket + '], "has_more": false, "next_page": null}')
 
 
 def test_a_file_that_two_readers_know_names_both(tmp_path: Path) -> None:

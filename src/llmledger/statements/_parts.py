@@ -19,6 +19,8 @@ from llmledger.statements._table import delimiter_of
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+_PARQUET = b"PAR1"
+_SPREADSHEET = "[Content_Types].xml"
 _HEAD_ROWS = 20
 _KEY = re.compile(r'"([A-Za-z_][\w.-]{0,60})"\s*:')
 
@@ -33,7 +35,8 @@ google: Cloud Console, Billing, Cost table or Reports by date and SKU, Download 
 aws: Billing, Data Exports, CUR 2.0 or FOCUS as CSV (payer account; rewritten until some days into the next month)
 azure: Cost Management, Exports, cost details or FOCUS (Cost Management reader on the billing scope; final about five days after
   the month; the model's account, not its deployment)
-xai, mistral, groq, cerebras: the console's usage page (no export that we know); type it into a table and give --rules"""
+xai: the management API's /v1/billing/teams/TEAM/postpaid/invoice/preview, saved as JSON (management key; whole cents per month)
+mistral, groq, cerebras: the console's usage page (no export that we know); put it into a table and give --rules"""
 """Where each provider keeps the lines that a PDF lacks."""
 
 
@@ -64,9 +67,14 @@ def open_parts(path: Path, rules: Mapping[str, Any]) -> list[Part]:
         magic = stream.read(4)
     if not magic:
         raise InputFileError(f"{path.name} is empty", hint="Download it again.")
+    if magic == _PARQUET:
+        raise InputFileError(f"{path.name} is a Parquet file", hint="Export it as CSV (or CSV.gz) instead.")
     try:
         if magic == _ZIP:
-            return [_part(name, partial(_open_member, path, name), rules) for name in _members(path)]
+            names = _members(path)
+            if _SPREADSHEET in names:
+                raise InputFileError(f"{path.name} is a spreadsheet", hint="Save its sheet as CSV.")
+            return [_part(name, partial(_open_member, path, name), rules) for name in names]
         if magic.startswith(_GZIP):
             return [_part(path.stem, partial(_open_gzip, path), rules)]
         return [_part(path.name, partial(_opened, path), rules)]

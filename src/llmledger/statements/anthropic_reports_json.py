@@ -15,13 +15,14 @@ SUMMARY = "Anthropic admin API (JSON): cost report, or messages usage report"
 FORMAT = Format(provider="anthropic")
 
 _CENTS = Decimal(100)
+_EMPTY = frozenset({"object", "data", "starting_at", "ending_at", "results", "has_more", "next_page"})
 
 
 def recognises(head: Head) -> bool:
-    """By results with an amount and a cost type, or with uncached input tokens beside cache creation."""
+    """By results with an amount and a cost type, or with uncached input tokens; or by buckets that all have none."""
     if "results" not in head.keys or "starting_at" not in head.keys:
         return False
-    return head.keys >= {"amount", "cost_type"} or "uncached_input_tokens" in head.keys
+    return head.keys <= _EMPTY or head.keys >= {"amount", "cost_type"} or "uncached_input_tokens" in head.keys
 
 
 def read(parts: Sequence[Part]) -> Iterator[StatementLine]:

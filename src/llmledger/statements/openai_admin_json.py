@@ -15,6 +15,7 @@ FORMAT = Format(provider="openai")
 
 _COSTS = "organization.costs.result"
 _COMPLETIONS = "organization.usage.completions.result"
+_EMPTY = frozenset({"object", "data", "start_time", "end_time", "results", "has_more", "next_page"})
 _COUNTED = {
     "embeddings": ("input_tokens", "input_tokens"),
     "moderations": ("input_tokens", "input_tokens"),
@@ -29,7 +30,9 @@ _COUNTED = {
 
 
 def recognises(head: Head) -> bool:
-    """By the object names of costs and usage results."""
+    """By the object names of costs and usage results, or by buckets that all have none."""
+    if head.keys and head.keys <= _EMPTY and "start_time" in head.keys:
+        return True
     return bool(head.keys) and ("organization.costs.result" in head.text or "organization.usage." in head.text)
 
 
