@@ -21,7 +21,7 @@ from llmledger.core.window import Window
 from llmledger.core.words import Status
 from llmledger.exporters import load
 from llmledger.ledger import Reader, open_ledger, open_reader, queries_export_columns
-from llmledger.ledger.queries_export import read_view
+from llmledger.ledger.queries_export import read_records, read_view
 
 ROWS = 1300
 """More than two chunks."""
@@ -158,3 +158,21 @@ def test_dictionaries_are_forgotten_when_they_grow(reader: Reader, monkeypatch: 
     table = read_view(reader.connection, Window(), Selection())
 
     assert list(table.rows) == reader.connection.execute(VIEW).fetchall()
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(model=("gpt-5-mini",))])
+def test_a_complete_export_has_the_corrections_after_their_requests(reader: Reader, selection: Selection) -> None:
+    """Also where corrected requests that were not chosen stand between those that were."""
+    found = [
+        (kind, value) for kind, value in read_records(reader.connection, Window(), selection).rows if kind != "key"
+    ]
+
+    corrected: dict[str, list[str]] = {}
+    for request_id, cause in reader.connection.execute(
+        "SELECT lower(hex(request_id)), cause FROM adjustments ORDER BY id"
+    ):
+        corrected.setdefault(request_id, []).append(cause)
+    chosen = [row[1] for row in read_view(reader.connection, Window(), selection).rows]
+    wanted = [line for one in chosen for line in (one, *corrected.get(one, []))]
+    assert [value["begun"]["request_id"] if kind == "request" else value["cause"] for kind, value in found] == wanted
+    assert len(wanted) > len(chosen)

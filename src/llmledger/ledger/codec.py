@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Record = TypeVar("Record")
 Decoder = Callable[[Any], Any]
+Encoder = Callable[[Any], Any]
 
 
 def to_json(record: object) -> str:
@@ -45,35 +47,59 @@ def compact(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or type(value) in (str, int, bool):
-        return value
-    if is_dataclass(value):
-        return {
-            name: _plain(inner)
-            for name, default in _defaults(cast(Any, type(value)))
-            if (inner := getattr(value, name)) is not default and inner != default
-        }
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Decimal):
-        return {"decimal": str(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(inner) for inner in value]
-    return value
+    return _encoder(cast(Any, type(value)))(value)
 
 
 @cache
-def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(
-        (field.name, field.default_factory() if field.default_factory is not MISSING else field.default)
-        for field in fields(kind)
-    )
+def _encoder(kind: type[Any]) -> Encoder:
+    """How values of a type become plain; found once per type, since every request passes here."""
+    if is_dataclass(kind):
+        return _dataclass_encoder(kind)
+    if issubclass(kind, Enum):
+        return attrgetter("value")
+    if issubclass(kind, datetime):
+        return datetime.isoformat
+    if issubclass(kind, bytes):
+        return bytes.hex
+    if issubclass(kind, Decimal):
+        return lambda value: {"decimal": str(value)}
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): _plain(inner) for key, inner in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [_plain(inner) for inner in value]
+    return lambda value: value
+
+
+_ATOMS = frozenset((str, int, bool, NoneType))
+
+
+def _dataclass_encoder(kind: Any) -> Encoder:
+    defaults = _defaults(kind)
+
+    def encode(value: Any) -> dict[str, Any]:
+        plain = {}
+        for name, default, plain_default in defaults:
+            inner = getattr(value, name)
+            if inner is default:
+                continue
+            if type(inner) in _ATOMS:
+                if inner != default:
+                    plain[name] = inner
+            # Comparing what was made of them is quicker than comparing two records field by field.
+            elif (made := _plain(inner)) != plain_default:
+                plain[name] = made
+        return plain
+
+    return encode
+
+
+def _defaults(kind: Any) -> tuple[tuple[str, Any, Any], ...]:
+    """The fields of a record with their defaults, and with those as plain values; one that must be given has MISSING."""
+    found = []
+    for field in fields(kind):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        found.append((field.name, default, _plain(default)))
+    return tuple(found)
 
 
 @cache

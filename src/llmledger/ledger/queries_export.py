@@ -81,16 +81,27 @@ def _requests(
 ) -> Iterator[tuple[object, ...]]:
     conditions = standing_conditions(connection, window, selection)
     chosen = "" if not conditions.clauses else _chosen("x.id", conditions.sql)
-    adjusted = connection.execute("SELECT 1 FROM adjustments LIMIT 1").fetchone() is not None
+    adjusted = connection.execute(_ADJUSTED)
+    next_adjusted = adjusted.fetchone()
     cursor = connection.execute(f"{SELECT_REQUEST} {chosen} ORDER BY x.id", conditions.params)
+    names = [column[0] for column in cursor.description]
     for row in cursor:
-        finished = finished_from_row(as_dict(cursor, row))
+        finished = finished_from_row(dict(zip(names, row, strict=True)))
         request_id = finished.begun.request_id
         yield "request", to_plain(finished)
-        if adjusted:
+        while next_adjusted is not None and next_adjusted[0] < row[0]:
+            next_adjusted = adjusted.fetchone()
+        if next_adjusted is not None and next_adjusted[0] == row[0]:
             yield from _adjustments(connection, "x.request_id = ?", (request_id,))
         if content:
             yield from _contents(connection, request_id)
+
+
+_ADJUSTED = (
+    "SELECT DISTINCT k.row FROM adjustments a JOIN seen k ON k.key = a.request_id "
+    "WHERE a.request_id IS NOT NULL ORDER BY k.row"
+)
+"""The rows that have corrections: asking for each request costs more than the request itself."""
 
 
 def _orphans(connection: Connection, window: Window, selection: Selection) -> Iterator[tuple[object, ...]]:
