@@ -30,8 +30,12 @@ def test_cost_and_credits_are_lines_that_add_up_to_the_charge(tmp_path: Path) ->
     assert sum(line.amount or 0 for line in lines) == Decimal(0)
 
 
-def test_an_hour_in_utc_belongs_to_a_pacific_day() -> None:
-    """07:00 UTC is midnight in Los Angeles while summer time holds."""
+def test_an_hour_in_utc_belongs_to_a_pacific_day(tmp_path: Path) -> None:
+    """06:00 UTC is 23:00 of the day before while summer time holds, and 22:00 when it does not."""
+    starts = ("2026-10-14 06:00:00 UTC", "2026-11-14 06:00:00 UTC")
+    lines = read_text(tmp_path, "".join(json.dumps(ROW | {"usage_start_time": start}) for start in starts))
+
+    assert [line.since.isoformat() for line in lines] == ["2026-10-13T23:00:00-07:00", "2026-11-13T22:00:00-08:00"]
     assert google_bigquery_json.FORMAT.zone == "America/Los_Angeles"
 
 

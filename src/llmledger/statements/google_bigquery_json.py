@@ -4,6 +4,7 @@ https://docs.cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/st
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from llmledger.core.statement import Format, LineKind, StatementLine
 from llmledger.core.usage import Quantity
@@ -16,6 +17,7 @@ from llmledger.statements._table import whole
 SUMMARY = "Google Cloud billing export from BigQuery (JSON lines): cost and credits per hour and SKU"
 FORMAT = Format(provider="gemini", zone="America/Los_Angeles", late_days=5)
 
+_ZONE = ZoneInfo("America/Los_Angeles")
 _KINDS = {
     "": LineKind.USAGE,
     "regular": LineKind.USAGE,
@@ -50,8 +52,8 @@ def _lines(item: Item) -> Iterator[StatementLine]:
         raise item.error("cost", "there is no amount")
     line = StatementLine(
         number=item.number,
-        since=item.instant("usage_start_time"),
-        until=item.instant("usage_end_time"),
+        since=item.instant("usage_start_time").astimezone(_ZONE),
+        until=item.instant("usage_end_time").astimezone(_ZONE),
         provider="gemini",
         model=described.model,
         meter=described.meter,
