@@ -63,6 +63,7 @@ def test_it_is_read_inside_a_gzip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
+        (_row(""), "line 2, amount_value: there is no amount"),
         (_row("many"), "line 2, amount_value: 'many' is not a number"),
         (_row("NaN"), "not a number"),
         (_row("1e40"), "beyond what a bill can hold"),

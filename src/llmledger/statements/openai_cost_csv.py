@@ -23,7 +23,7 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
     """Yield one line per row with an amount; a day without cost has only its times and is passed over."""
     for part in parts:
         for row in rows(part, ("start_time", "end_time", "amount_value", "amount_currency", "line_item")):
-            if row.text("amount_value"):
+            if row.first("amount_value", "line_item", "quantity"):
                 yield _line(row)
 
 
