@@ -273,3 +273,26 @@ def test_what_stays_unexplained_is_named_with_its_tolerance(run_cli: Run, tmp_pa
 
     assert result.exit_code == 1
     assert "odd.csv: $3.00 stays unexplained, the tolerance is $1.00 (1 statement of 2 like this)" in result.stderr
+
+
+def test_a_period_and_its_days_are_those_of_the_statement(
+    run_cli: Run, tmp_path: Path, ledger_path: Path, clock: Callable[[], datetime]
+) -> None:
+    """11:20 UTC on the last of September is October at 14 hours east: $0.065 of October, without the request of 08:01."""
+    a_ledger(ledger_path, [a_request(1), a_request(200)], clock)
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        'provider = "openai"\ntimezone = "Pacific/Kiritimati"\ndate_format = "%Y-%m-%d"\n[columns]\ndate = "Day"\n'
+        'model = "Model"\nkind = "Kind"\nquantity = "Count"\namount = "Cost"\n'
+        '[kinds]\nin = "input_tokens"\nout = "output_tokens"\n',
+        encoding="utf-8",
+    )
+    bill = tmp_path / "bill.csv"
+    bill.write_text(
+        f"Day,Model,Kind,Count,Cost\n2026-10-01,{MODEL},in,100000,0.025\n2026-10-01,{MODEL},out,20000,0.04\n",
+        encoding="utf-8",
+    )
+    told = run_cli("reconcile", bill, "--rules", rules, "-p", "2026-10").stdout.replace("\n", " ")
+
+    assert "OpenAI billed $0.065 for October 2026 (Pacific/Kiritimati). The ledger has $0.065." in told
+    assert "with 1 request of the ledger" in told

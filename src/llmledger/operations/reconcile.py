@@ -132,8 +132,9 @@ def reconcile_lines(
     """
     unit_price, canonical = prices_of(book), names_of(book)
     priced = _Priced(asked, book)
-    zone = zone_of(statement)
-    terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=asked.period)
+    zone = zone_of(statement, asked.rules)
+    period = _in_zone(asked.period, zone)
+    terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=period)
     comparison = compare(priced.lines(lines()), source, terms)
     if not comparison.line_count:
         raise InputFileError(
@@ -142,7 +143,7 @@ def reconcile_lines(
     digest = cost = None
     if not comparison.ledger_requests or not comparison.has_money:
         digest = Digest(canonical, unit_price)
-        for line, usd in within(priced.lines(lines()), asked.period):
+        for line, usd in within(priced.lines(lines()), period):
             digest.add(line, usd)
     if comparison.ledger_requests and not comparison.has_money:
         cost = _cost_of(source, comparison)
@@ -180,9 +181,18 @@ def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple
     return [group for _, group in sorted(groups.items())], notes
 
 
-def zone_of(statement: Statement) -> tzinfo:
-    """The zone in which a statement's days are days."""
-    return UTC if statement.format.zone == "UTC" else ZoneInfo(statement.format.zone)
+def zone_of(statement: Statement, rules: Mapping[str, Any] | None = None) -> tzinfo:
+    """The zone in which a statement's days are days: its format's, or the one that its rules name."""
+    name = str((rules or {}).get("timezone", statement.format.zone))
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _in_zone(period: Block | None, zone: tzinfo) -> Block | None:
+    """The period with its days in the statement's zone: October of a statement in Pacific time begins at 07:00 UTC."""
+    if period is None or zone is UTC:
+        return period
+    since, until = (from_unix_ms(ms).astimezone(UTC).replace(tzinfo=zone) for ms in period)
+    return ms_of(since), ms_of(until)
 
 
 def lines_of(group: Sequence[Opened]) -> Iterator[StatementLine]:
