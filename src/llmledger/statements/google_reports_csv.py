@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from llmledger.core.statement import Format, LineKind, StatementLine
+from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 from llmledger.statements._contract import Head, Part
 from llmledger.statements._google import counted, currency_of, sku
 from llmledger.statements._table import Row, rows
@@ -33,7 +34,7 @@ def _money(head: Head) -> str:
 
 
 def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
-    """Yield one line per dated row; totals and rounding rows at the end restate what the unrounded column adds up to."""
+    """Yield one line per dated row, net of its savings; totals and rounding rows restate what the rows add up to."""
     for part in parts:
         column = _money(part.head)
         for row in rows(part, ("date", "service description", "sku description", column)):
@@ -44,6 +45,8 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
 def _line(row: Row, column: str) -> StatementLine:
     day = row.day("date").replace(tzinfo=_ZONE)
     described = sku(row.text("sku description"))
+    amount = row.money(column)
+    saved = abs(sum((row.decimal(name) or Decimal(0) for name in row.cells if "savings" in name), Decimal(0)))
     return StatementLine(
         number=row.number,
         since=day,
@@ -52,7 +55,8 @@ def _line(row: Row, column: str) -> StatementLine:
         model=described.model,
         meter=described.meter,
         quantities=counted(row, described.meter),
-        amount=row.money(column),
+        amount=amount,
+        list_amount=EXACT.add(amount, saved) if saved else None,
         currency=currency_of(column),
         kind=LineKind.USAGE if described.meter else LineKind.UNKNOWN,
         label=row.text("sku description"),
