@@ -65,7 +65,7 @@ class Lines:
     def _written(self, column: Sequence[object]) -> str | Sequence[object]:
         if column.count(None) == len(column):
             return self._texts((None,))[0]
-        if set(map(type, column)) == {int}:
+        if type(column[0]) is int and set(map(type, column)) == {int}:
             # A format writes whole numbers by itself.
             return str(column[0]) if column.count(column[0]) == len(column) else column
         return self._texts(column)

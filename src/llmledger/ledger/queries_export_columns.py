@@ -6,6 +6,7 @@ their dictionaries, and each entry of a dictionary is read once. What was correc
 
 import json
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -94,14 +95,19 @@ def _of_rows(
         "requests": [1] * len(rows),
         "adjustments": [0] * len(rows),
     }
-    places = [place for place, row in enumerate(rows) if row in standing]
+    places = _places(rows, standing)
     if places:
         for name, column in found.items():
             number, now = names.index(name), list(column)
-            for place in places:
-                now[place] = standing[rows[place]][number]
+            for place, row in places:
+                now[place] = standing[row][number]
             found[name] = now
     return found
+
+
+def _places(rows: Sequence[int], standing: Standing) -> list[tuple[int, int]]:
+    """Where the corrected rows of a chunk are; its rows are in order."""
+    return [(bisect_left(rows, row), row) for row in standing]
 
 
 class _Dictionary:
@@ -124,10 +130,10 @@ class _Dictionary:
             for code, *values in self._connection.execute(self._select, (json.dumps(list(new)),)):
                 self._remember(code, values)
         if standing:
-            rows = columns["id"]
-            codes = [-row if row in standing else code for row, code in zip(rows, codes, strict=True)]
-            for row, now in standing.items():
-                self._remember(-row, [now[place] for place in self._places.values()])
+            codes = list(codes)
+            for place, row in _places(columns["id"], standing):
+                codes[place] = -row
+                self._remember(-row, [standing[row][number] for number in self._places.values()])
         return {name: Coded(codes, known) for name, known in zip(self._places, self._values, strict=True)}
 
     def _remember(self, code: int, values: Sequence[object]) -> None:
