@@ -27,11 +27,15 @@ def test_rows_that_are_all_the_same_are_still_rows():
 
 
 def test_equal_codes_of_two_dictionaries_are_not_mixed_up():
-    """Side by side, with the same numbers, and other values behind them."""
-    first, second = [1, 2, 1], [1, 2, 1]
-    chunk = Chunk(3, [Coded(first, {1: "a", 2: "b"}), Coded(second, {1: "c", 2: None}), Coded(first, {1: "e", 2: "f"})])
+    """Side by side, with the same numbers in one chunk and others in the next."""
+    lines = Lines((":", ":", ":"), "", _texts)
 
-    assert list(Lines((":", ":", ":"), "", _texts).of(chunk)) == [":<a>:<c>:<e>", ":<b>::<f>", ":<a>:<c>:<e>"]
+    def written(first, second):
+        columns = [Coded(first, {1: "a", 2: "b"}), Coded(second, {1: "c", 2: None}), Coded(first, {1: "e", 2: "f"})]
+        return list(lines.of(Chunk(2, columns)))
+
+    assert written([1, 2], [1, 2]) == [":<a>:<c>:<e>", ":<b>::<f>"]
+    assert written([1, 2], [2, 1]) == [":<a>::<e>", ":<b>:<c>:<f>"]
 
 
 def test_texts_of_codes_are_kept_from_chunk_to_chunk_within_bounds(monkeypatch):
