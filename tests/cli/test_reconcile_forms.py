@@ -114,6 +114,31 @@ def test_that_no_price_can_be_checked_is_said(run_cli: Run, tmp_path: Path) -> N
     assert "$0 " not in told
 
 
+def test_lines_of_whole_requests_are_checked_as_a_sum(run_cli: Run, tmp_path: Path) -> None:
+    """One amount for input and output tells no unit price; the sum at our prices stands beside it. An estimate is none."""
+    logs = [
+        {
+            "request_id": "a",
+            "model_group": "small",
+            "custom_llm_provider": "openai",
+            "model": "gpt-5-mini",
+            "startTime": "2026-10-14T08:00:00Z",
+            "spend": 0.5,
+            "prompt_tokens": 1_000_000,
+            "completion_tokens": 100_000,
+            "metadata": {"usage_object": {"prompt_tokens_details": None}},
+        }
+    ]
+    path = tmp_path / "logs.json"
+    path.write_text(json.dumps(logs), encoding="utf-8")
+    told = run_cli("reconcile", path).stdout.replace("\n", " ")
+
+    assert "Estimated for OpenAI: $0.5 for 2026-10-14 (UTC)." in told
+    assert "compare what is billed with the sum at our prices" in told
+    # 1,000,000 at $0.25 and 100,000 at $2 per million are 0.25 + 0.20.
+    assert "$0.45" in told
+
+
 @pytest.mark.usefixtures("ledger", "prices")
 def test_usage_without_money_is_compared_in_tokens_and_priced_by_our_table(run_cli: Run, tmp_path: Path) -> None:
     """200,000 in at $0.25 and 40,000 out at $2 per million are 0.05 + 0.08 = $0.13, beside the ledger's."""

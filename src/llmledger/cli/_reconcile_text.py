@@ -135,6 +135,8 @@ def price_texts(digest: Digest, step: Decimal) -> list[str]:
         return [*told, f"{counted(check.agreeing, f'{others}unit price')} on it: as in our table."]
     if told:
         return told
+    if any(share.tells_money and share.is_priced and share.tokens for _, share in digest.shares("model")):
+        return ["Its lines tell no price of a single kind of token: compare what is billed with the sum at our prices."]
     return ["No price on it can be checked: no line tells both a number of tokens of one kind and what they cost."]
 
 

@@ -79,8 +79,9 @@ def sentences(comparison: Comparison, *, provider: str, zone: str, observer: boo
     if not comparison.has_money:
         text = f"{provider} counted tokens for {when}; the statement tells no money that can be compared."
         return [text, _tokens_sentence(comparison)] if comparison.ledger_requests else [text]
-    said = "was estimated at" if observer else "billed"
-    text = f"{provider} {said} {usd(comparison.billed)} for {when}."
+    text = f"{provider} billed {usd(comparison.billed)} for {when}."
+    if observer:
+        text = f"Estimated for {provider}: {usd(comparison.billed)} for {when}."
     if not comparison.ledger_requests:
         return [text]
     text = f"{text} The ledger has {usd(comparison.ledger)}"
@@ -217,7 +218,7 @@ def _hints(comparison: Comparison) -> Iterator[Advice]:
     if not comparison.ledger_requests:
         yield Advice(
             "To compare it, send requests through the proxy (llmledger proxy) or import what clients logged"
-            " (llmledger import)."
+            " (llmledger import). If the ledger has them under another provider's name, give --provider NAME."
         )
     matched = any(one.causes[0] in (Cause.MATCHED, Cause.ROUNDING) for one in comparison.findings)
     if comparison.grain is Grain.REQUEST and comparison.ledger_requests and comparison.line_count and not matched:
