@@ -282,7 +282,7 @@ def test_foreign_money_is_converted_by_the_given_or_the_configured_rate(
     given = run_cli("reconcile", path, "--fx", "CNY=0.1391", "--json").stdout
     (home / ".config" / "llmledger").mkdir(parents=True, exist_ok=True)
     (home / ".config" / "llmledger" / "config.toml").write_text(
-        '[fx.CNY]\n2026-09-01 = "6.5"\n2026-10-01 = "13"\n', encoding="utf-8"
+        '[fx.CNY]\n2026-08-01 = "26"\n2026-09-01 = "6.5"\n2026-10-01 = "13"\n', encoding="utf-8"
     )
     dated = run_cli("reconcile", path, "--json").stdout
 

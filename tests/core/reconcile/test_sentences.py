@@ -214,11 +214,13 @@ def test_a_digest_compares_each_meters_price_with_the_table() -> None:
 
 
 def test_a_digest_passes_over_lines_without_a_meter() -> None:
-    """A whole request has no unit price; two lines of one place are one entry."""
+    """A whole request has no unit price, nor has a line without money; two lines of one place are one entry."""
     digest = Digest(lambda _, model: model, no_price)
     line = StatementLine(number=1, since=OCTOBER, until=OCTOBER, provider="demo", quantities={"input_tokens": 5})
     digest.add(line, None)
     digest.add(line, None)
+
+    digest.add(line._replace(model="m", meter="input_tokens"), None)
 
     assert (digest.check_prices().agreeing, digest.check_prices().odd) == (0, ())
     assert digest.shares("model")[0][1].lines == 2
