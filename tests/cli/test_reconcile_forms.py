@@ -87,6 +87,17 @@ def test_a_statement_alone_is_in_json_with_exact_amounts(run_cli: Run, tmp_path:
     assert alone["by"]["day"][0]["day"] == "2026-09-30"
 
 
+def test_the_kinds_of_lines_are_told_when_there_are_several(run_cli: Run, tmp_path: Path) -> None:
+    """$0.13 of usage and $0.5 of what nobody knows, and what to do about that."""
+    told = run_cli("reconcile", an_export(tmp_path / "cost.csv", *the_bill(), line("wonders", 1, "0.5"))).stdout
+
+    assert [text.split() for text in told.splitlines() if text.startswith(("unknown", "usage"))] == [
+        ["unknown", "$0.5", "1"],
+        ["usage", "$0.13", "2"],
+    ]
+    assert "1 line is of a kind that we do not know" in told
+
+
 @pytest.mark.usefixtures("ledger")
 def test_with_money_to_compare_there_is_no_statement_alone(run_cli: Run, bill: Path) -> None:
     """Null, and the rows are those of the comparison."""
@@ -158,6 +169,29 @@ def test_usage_without_money_is_compared_in_tokens_and_priced_by_our_table(run_c
 def test_tokens_that_no_price_covers_are_not_called_free(run_cli: Run, tmp_path: Path) -> None:
     """Our table does not know the model."""
     assert "Our table has no price for its tokens." in run_cli("reconcile", usage_export(tmp_path / "u.csv")).stdout
+
+
+@pytest.mark.usefixtures("ledger", "prices")
+def test_tokens_that_our_prices_cover_in_part_are_not_called_the_sum(run_cli: Run, tmp_path: Path) -> None:
+    """$0.13 for one model, and another that our table does not know."""
+    bill = usage_export(tmp_path / "usage.csv")
+    text = bill.read_text(encoding="utf-8")
+    bill.write_text(text + text.splitlines()[1].replace(MODEL, "unheard-1") + "\n", encoding="utf-8")
+    told = run_cli("reconcile", bill).stdout.replace("\n", " ")
+
+    assert "its tokens cost $0.13, without those that our table has no price for." in told
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_was_recorded_belongs_to_one_ledger(
+    run_cli: Run, tmp_path: Path, bill: Path, clock: Callable[[], datetime]
+) -> None:
+    """Two are compared as one, and settled apart."""
+    other = a_ledger(tmp_path / "other.db", [a_request(3)], clock)
+    result = run_cli("reconcile", bill, "--ledger", other, "--ledger", other, "--record")
+
+    assert result.exit_code == 2
+    assert "--record needs one ledger" in result.stderr
 
 
 @pytest.mark.usefixtures("ledger")
