@@ -261,6 +261,17 @@ def test_any_table_can_be_read_by_drafted_rules(run_cli: Run, tmp_path: Path) ->
     assert "billed $1.25" in result.stdout
 
 
+@pytest.mark.parametrize("content", [b"hello", b"{}", b"<html>Sign in</html>", b"\xd0\xcf\x11\xe0" + bytes(99)])
+def test_no_rules_are_drafted_for_what_is_no_table(run_cli: Run, tmp_path: Path, content: bytes) -> None:
+    """A page, a text, an old spreadsheet: each is told as no table, without rules that could not work."""
+    path = tmp_path / "odd.csv"
+    path.write_bytes(content)
+    result = run_cli("reconcile", path, "--init-rules")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "odd.csv is no table" in result.stderr
+
+
 def test_a_pdf_is_answered_with_where_the_data_is(run_cli: Run, tmp_path: Path) -> None:
     """A PDF has no lines: the error names the pages to get them from, and --total."""
     path = tmp_path / "invoice.pdf"

@@ -95,7 +95,13 @@ def draft(wish: Wish) -> str:
     if len(wish.files) != 1:
         raise UsageError("--init-rules drafts rules for one file", hint="reconcile --init-rules FILE > rules.toml")
     refuse_pdf(wish.files[0])
-    return draft_rules(open_parts(wish.files[0], {})[0].head)
+    head = open_parts(wish.files[0], {})[0].head
+    if not head.rows or len(head.rows[0]) < 2:
+        raise InputFileError(
+            f"{wish.files[0].name} is no table with columns",
+            hint="Rules are for CSV files that begin with their titles.",
+        )
+    return draft_rules(head)
 
 
 @contextmanager
