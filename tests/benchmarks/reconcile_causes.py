@@ -2,28 +2,35 @@
 
     python -m tests.benchmarks.reconcile_causes [SEEDS] [FIRST SEED]
 
-A plant alone counts as `right` when every finding has its cause alone, as `held` when some are an ambiguous class that holds it,
-as `wrong` otherwise. A pair is right when both causes are found alone, held when both are in some class; wrong otherwise.
+Every seed is tried with each plant alone and with all pairs. `judged` says what counts as right, held, open, hidden or wrong.
 """
 
 import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import combinations
 
-from tests.support.planted import DAY_MS, FIRST, FIRST_MS, TERMS, Case, Rows, a_case
+from tests.support.planted import FIRST, FIRST_MS, TERMS, Case, Rows, a_case
 from tests.support.plants import LOOKS_LIKE, PLANTS, Plant, sown
 
-from llmledger.core.reconcile.causes import HIDES, HIDES_IN_MONEY, Cause, Grain
+from llmledger.core.reconcile.causes import HIDES, Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison, compare
 
 QUIET = ((Cause.MATCHED,), (Cause.ROUNDING,))
+NEARLY = Decimal("0.000001")
+"""What rounding to the nano-dollar may make of an amount."""
+
+Place = tuple[int, str]
+"""Day and model as the ledger names it; no model where the grain tells none."""
 
 
-def a_planted_case(seed: int, plants: Sequence[Plant]) -> Case:
+@cache
+def a_planted_case(seed: int, plants: tuple[Plant, ...]) -> Case:
     """A case with these plants, of a size that the seed chooses."""
     return sown(a_case(seed, per_day=random.Random(seed).choice((3, 8, 20))), seed, plants)
 
@@ -36,62 +43,108 @@ def compared(case: Case, grain: Grain) -> Comparison:
     return comparison
 
 
-def classes(comparison: Comparison) -> list[tuple[Cause, ...]]:
-    """The classes found, without what matched."""
-    return [one.causes for one in comparison.findings if one.causes not in QUIET]
+def odd(comparison: Comparison) -> list[Finding]:
+    """The findings, without what matched."""
+    return [one for one in comparison.findings if one.causes not in QUIET]
 
 
-def traces(seed: int, plants: Sequence[Plant], plant: Plant, grain: Grain) -> frozenset[tuple[int, str]]:
+def traces(seed: int, plants: tuple[Plant, ...], plant: Plant, grain: Grain) -> frozenset[Place]:
     """Days and models that one of the plants changes, beside the others."""
     with_it, without = (
-        _by_cell(a_planted_case(seed, some), grain) for some in (plants, [one for one in plants if one is not plant])
+        _by_place(seed, some, grain) for some in (plants, tuple(one for one in plants if one is not plant))
     )
-    return frozenset(cell for cell in with_it.keys() | without.keys() if with_it.get(cell) != without.get(cell))
+    return frozenset(place for place in with_it.keys() | without.keys() if with_it.get(place) != without.get(place))
 
 
-def _by_cell(case: Case, grain: Grain) -> dict[tuple[int, str], list[str]]:
-    found: dict[tuple[int, str], list[str]] = defaultdict(list)
-    names = {theirs: ours for ours, theirs in case.names.items()}
+@cache
+def _by_place(seed: int, plants: tuple[Plant, ...], grain: Grain) -> Mapping[Place, Sequence[str]]:
+    case = a_planted_case(seed, plants)
+    found: dict[Place, list[str]] = defaultdict(list)
     for line in case.lines(grain, with_keys=True):
-        day = (line.since - FIRST).days, names.get(line.model, line.model)
-        found[day].append(repr(line._replace(number=0)))
+        found[_place(case, line.since, line.model, grain)].append(repr(line._replace(number=0)))
     for row in case.rows:
-        found[(row.started_ms - FIRST_MS) // DAY_MS, row.model].append(repr(row))
-    return {cell: sorted(told) for cell, told in found.items()}
+        for offset_ms in {0, case.offset_ms}:
+            day = FIRST + timedelta(milliseconds=row.started_ms - offset_ms - FIRST_MS)
+            found[_place(case, day, row.model, grain)].append(repr(row))
+    return {place: sorted(told) for place, told in found.items()}
 
 
-def judged(seed: int, plants: Sequence[Plant], grain: Grain, found: list[tuple[Cause, ...]]) -> str:
-    """Whether the planted causes were found, held, or neither; a class that holds none of them is wrong as well.
+def _place(case: Case, at: datetime, model: str, grain: Grain) -> Place:
+    names = {theirs: ours for ours, theirs in case.names.items()}
+    return (at - FIRST).days, "" if grain is Grain.TOTAL else names.get(model, model)
 
-    Left out are causes that the grain cannot show, that left no trace, and that another plant hides wherever they are, as the
-    table of what hides what says.
+
+def judged(seed: int, plants: tuple[Plant, ...], grain: Grain, comparison: Comparison) -> str:
+    """Whether the planted causes were found, held, left open, hidden, or none of these, which is wrong.
+
+    Every finding must hold a cause that was planted in its day and model, or be unexplained there. Every plant that the grain can
+    show must be in a class where it was planted (`right` alone, with its amount; `held` with others), or what is there must be
+    unexplained (`open`); `hidden` is one that the table of what hides what excuses, or that another
+    plant cancels out.
     """
+    case = a_planted_case(seed, plants)
+    found: dict[Place, list[tuple[Cause, ...]]] = defaultdict(list)
+    for one in odd(comparison):
+        found[_place(case, one.since, one.model, grain)].append(one.causes)
     seen = {plant: traces(seed, plants, plant, grain) for plant in plants}
+    for place, classes in found.items():
+        there = [plant for plant in plants if place in seen[plant]]
+        if any(_could_be(there, grain).isdisjoint(causes) for causes in classes):
+            return "wrong"
     shown = [
-        plant
-        for plant in plants
-        if grain in PLANTS[plant][1]
-        and PLANTS[plant][0] is not Cause.MATCHED
-        and seen[plant]
-        and not any(_hides(other, plant, grain) and seen[plant] <= seen[other] for other in plants)
+        plant for plant in plants if grain in PLANTS[plant][1] and PLANTS[plant][0] is not Cause.MATCHED and seen[plant]
     ]
-    wanted = [PLANTS[plant][0] for plant in shown]
-    planted = {PLANTS[plant][0] for plant in plants} | {Cause.UNEXPLAINED}
-    planted.update(*(LOOKS_LIKE.get(plant, ()) for plant in plants if plant not in shown))
-    if any(planted.isdisjoint(one) for one in found):
-        return "wrong"
-    if not wanted:
+    verdicts = {_found_as(plant, plants, seen, found) for plant in shown}
+    if verdicts == {"right"} and not all(_is_exact(seed, plants, plant, grain, comparison) for plant in shown):
+        return "held"
+    if not verdicts:
         return "right" if all(plant.__name__ == "alias" for plant in plants) and not found else "-"
-    if all((cause,) in found for cause in wanted) and all(set(one) <= set(wanted) for one in found):
-        return "right"
-    return "held" if all(any(cause in one for one in found) for cause in wanted) else "wrong"
+    return max(verdicts, key=("right", "held", "open", "hidden", "wrong").index)
 
 
-def _hides(other: Plant, plant: Plant, grain: Grain) -> bool:
-    hidden = HIDES.get(PLANTS[other][0], frozenset())
-    if grain is Grain.MONEY:
-        hidden |= HIDES_IN_MONEY.get(PLANTS[other][0], frozenset())
-    return PLANTS[plant][0] in hidden
+def _could_be(plants: Sequence[Plant], grain: Grain) -> frozenset[Cause]:
+    """What a finding may be where these plants left a trace."""
+    if not plants:
+        return frozenset()
+    held = {PLANTS[plant][0] for plant in plants} | {Cause.UNEXPLAINED}
+    return frozenset(held.union(*(LOOKS_LIKE.get(plant, ()) for plant in plants if grain not in PLANTS[plant][1])))
+
+
+def _found_as(
+    plant: Plant,
+    plants: tuple[Plant, ...],
+    seen: Mapping[Plant, frozenset[Place]],
+    found: Mapping[Place, Sequence[tuple[Cause, ...]]],
+) -> str:
+    cause = PLANTS[plant][0]
+    classes = [causes for place in seen[plant] for causes in found.get(place, ())]
+    if not classes:
+        return "hidden"  # the plants cancel out: both sides agree there
+    if (cause,) in classes:
+        others = {PLANTS[one][0] for one in plants}
+        return "right" if all(others.issuperset(causes) for causes in classes) else "held"
+    if any(cause in causes for causes in classes):
+        return "held"
+    if (Cause.UNEXPLAINED,) in classes:
+        return "open"
+    hides = any(cause in HIDES.get(PLANTS[one][0], ()) and seen[plant] <= seen[one] for one in plants)
+    return "hidden" if hides else "wrong"
+
+
+def _is_exact(seed: int, plants: tuple[Plant, ...], plant: Plant, grain: Grain, comparison: Comparison) -> bool:
+    """Whether a cause was found with its amount: what the plant makes of the difference, alone or beside the others."""
+    cause = PLANTS[plant][0]
+    if sum(PLANTS[one][0] is cause for one in plants) > 1:
+        return True
+    amount = sum((one.amount for one in odd(comparison) if one.causes == (cause,)), Decimal(0))
+    without = tuple(one for one in plants if one is not plant)
+    beside = comparison.difference - _difference(seed, without, grain)
+    return min(abs(amount - one) for one in (beside, _difference(seed, (plant,), grain))) <= NEARLY
+
+
+@cache
+def _difference(seed: int, plants: tuple[Plant, ...], grain: Grain) -> Decimal:
+    return compared(a_planted_case(seed, plants), grain).difference
 
 
 def main() -> None:
@@ -99,26 +152,27 @@ def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     first = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
     print(f"seeds {first} .. {first + seeds - 1}")
-    for grain in Grain:
-        print(f"\n{grain}")
-        for plant, (cause, grains) in PLANTS.items():
-            if grain in grains:
-                seen: Counter[str] = Counter()
-                verdicts: Counter[str] = Counter()
-                for seed in range(first, first + seeds):
-                    found = classes(compared(a_planted_case(seed, (plant,)), grain))
-                    verdicts[judged(seed, (plant,), grain, found)] += 1
-                    seen.update(" or ".join(one) for one in set(found))
-                print(f"  {plant.__name__:17} {cause:25} {dict(verdicts)}  {dict(seen.most_common(3))}")
+    names: dict[tuple[Grain, Plant], Counter[str]] = defaultdict(Counter)
+    singles: dict[tuple[Grain, Plant], Counter[str]] = defaultdict(Counter)
     pairs: dict[Grain, Counter[str]] = defaultdict(Counter)
-    worst: Counter[str] = Counter()
-    for number, pair in enumerate(combinations(PLANTS, 2)):
-        for grain in Grain:
-            seed = first + number % seeds
-            verdict = judged(seed, pair, grain, classes(compared(a_planted_case(seed, pair), grain)))
-            pairs[grain][verdict] += 1
-            if verdict == "wrong":
-                worst[f"{grain}: {pair[0].__name__} + {pair[1].__name__}"] += 1
+    worst: list[str] = []
+    for seed in range(first, first + seeds):
+        for known in (a_planted_case, _by_place, _difference):
+            known.cache_clear()
+        for plants in [*((plant,) for plant in PLANTS), *combinations(PLANTS, 2)]:
+            for grain in Grain:
+                comparison = compared(a_planted_case(seed, plants), grain)
+                verdict = judged(seed, plants, grain, comparison)
+                if len(plants) > 1:
+                    pairs[grain][verdict] += 1
+                elif grain in PLANTS[plants[0]][1]:
+                    singles[grain, plants[0]][verdict] += 1
+                    names[grain, plants[0]].update({one.class_name for one in odd(comparison)})
+                if verdict == "wrong":
+                    worst.append(f"{seed} {grain}: {' + '.join(plant.__name__ for plant in plants)}")
+    for (grain, plant), verdicts in sorted(singles.items(), key=lambda item: list(Grain).index(item[0][0])):
+        seen = dict(names[grain, plant].most_common(3))
+        print(f"  {grain:8} {plant.__name__:17} {PLANTS[plant][0]:25} {dict(verdicts)}  {seen}")
     print("\npairs")
     for grain, counts in pairs.items():
         print(f"  {grain:8} {dict(counts)}")

@@ -35,6 +35,19 @@ def test_a_bill_that_agrees_says_so_in_sentences(run_cli: Run, bill: Path) -> No
 
 
 @pytest.mark.usefixtures("ledger")
+def test_a_pruned_period_says_that_its_requests_were_pruned(run_cli: Run, bill: Path) -> None:
+    """Nothing is left to match: the note says so before anybody believes that the ledger never saw them."""
+    words = "were pruned from the ledger"
+    before = run_cli("reconcile", bill)
+    pruned = run_cli("prune", "--older-than", "0d", "--what", "detail", "--yes")
+    after = run_cli("reconcile", bill)
+
+    assert pruned.exit_code == 0, pruned.stderr
+    assert words not in before.stdout
+    assert words in after.stdout
+
+
+@pytest.mark.usefixtures("ledger")
 def test_what_went_past_the_ledger_is_named_with_its_key(run_cli: Run, tmp_path: Path) -> None:
     """Another key's $1.90 is `other key or host`, and the advice says what to do."""
     rows = [*the_bill(), line("input_tokens", 7_600_000, "1.9", key="key_4f2a")]

@@ -20,6 +20,8 @@ from llmledger.core.usage import Usage
 from llmledger.core.words import Billing, CostSource
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.statement_rows import LedgerRows
+from llmledger.ledger.statement_sums import _MOST_TOGETHER
+from llmledger.ledger.storable import LARGEST_COUNT, LARGEST_NANOUSD
 
 Clock = Callable[[], datetime]
 DAY = (ms_of(MORNING) - 8 * 3_600_000, ms_of(MORNING) + 16 * 3_600_000)
@@ -199,6 +201,17 @@ def test_sums_are_of_quarter_hours_and_models(tmp_path: Path, clock: Clock) -> N
         ("demo-mini-2026-08-01", 2, 130_000_000),
     ]
     assert {row.started_ms % 900_000 for row in sums} == {0}
+
+
+def test_no_sum_of_what_is_stored_can_overflow(tmp_path: Path, clock: Clock) -> None:
+    """SQLite adds up to 2^63 - 1; a request with 2^62 tokens is kept without its count, and the largest costs fit together."""
+    absurd = [replace(a_request(number), usage=Usage(input_tokens=2**62)) for number in (1, 2)]
+    path = a_ledger(tmp_path / "l.db", absurd, clock)
+    with open_reader(path) as reader:
+        [told] = LedgerRows([reader.connection]).sums(*DAY, OPENAI)
+
+    assert (told.requests, told.usage.get("input_tokens")) == (2, None)
+    assert max(LARGEST_COUNT, LARGEST_NANOUSD) * _MOST_TOGETHER < 2**63
 
 
 def test_a_correction_counts_where_its_request_does(tmp_path: Path, clock: Clock) -> None:

@@ -50,6 +50,8 @@ class Wish:
 class NoRows:
     """The source when there is no ledger yet."""
 
+    pruned_before_ms = 0
+
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> list[Any]:
         """Nothing."""
         return []

@@ -47,6 +47,12 @@ class LedgerRows:
             for connection in self._connections
         )
 
+    @property
+    def pruned_before_ms(self) -> int:
+        """Before when some ledger has pruned the detail of requests, in Unix milliseconds; 0 when none has."""
+        query = "SELECT coalesce(max(before_ms), 0) FROM prunings WHERE what = 'detail' AND requests > 0"
+        return max((connection.execute(query).fetchone()[0] for connection in self._connections), default=0)
+
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterator[Booked]:
         """Every billable request of these providers that started in a range, in order of time, less what to skip."""
         span = since_ms, until_ms

@@ -18,6 +18,7 @@ FROM requests x JOIN models m ON m.id = x.model_id JOIN traits t ON t.id = x.tra
 WHERE {BILLABLE}"""
 _FACTS = 8
 _MOST_TOGETHER = 4_096
+"""Requests in one sum: so many of the largest cost that is stored fit into 63 bits, so that no sum overflows."""
 
 
 def quarter_hours(connection: sqlite3.Connection, chosen: str) -> Iterator[Booked]:

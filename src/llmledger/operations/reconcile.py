@@ -154,7 +154,7 @@ def reconcile_lines(
         tolerance=asked.tolerance.of(comparison.billed),
         zone=str(zone),
         currencies=tuple(sorted(priced.without_rate)),
-        notes=notes,
+        notes=(*notes, *_pruned(comparison, source.pruned_before_ms)),
         ledger_cost=cost,
     )
 
@@ -164,6 +164,15 @@ def _cost_of(source: LedgerSource, comparison: Comparison) -> Decimal:
     with localcontext(EXACT):
         rows = source.sums(ms_of(comparison.since), ms_of(comparison.until), providers)
         return sum((row.cost for row in rows), Decimal(0))
+
+
+def _pruned(comparison: Comparison, before_ms: int) -> tuple[str, ...]:
+    """What to know about a period whose requests were pruned."""
+    before = from_unix_ms(before_ms)
+    if comparison.since >= before:
+        return ()
+    words = "no bill can be matched with them, and what it has of them reads as missing in the ledger"
+    return (f"the requests of before {before:%Y-%m-%d} were pruned from the ledger: {words}",)
 
 
 def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple[list[list[Opened]], list[str]]:

@@ -7,8 +7,14 @@ import pytest
 from tests.support.planted import FIRST, FIRST_MS, priced
 from tests.support.reconcile_cases import DAY, HOUR_MS, a_line, a_row, both, classes, found, only
 
+from llmledger.core.reconcile.booked import Booked
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.statement import LineKind
+
+
+def _another(hours: int) -> Booked:
+    """A request that is not like the first: 400 in and 220 out cost 0.0012 + 0.0033 = $0.0045 as well."""
+    return a_row(9, hours=hours, usage={"input_tokens": 400, "output_tokens": 220})
 
 
 def test_a_price_is_implied_from_the_bill_and_expected_from_the_ledger() -> None:
@@ -177,7 +183,7 @@ def test_hours_and_days_of_one_day_are_one_cell() -> None:
 def test_usage_without_money_is_compared_in_tokens() -> None:
     """Equal tokens match; other tokens are a finding of $0."""
     silent = [line._replace(amount=None) for line in both()]
-    comparison = found(silent, [a_row(), a_row(2, hours=30)])
+    comparison = found(silent, [a_row(), _another(hours=30)])
 
     assert not comparison.has_money
     assert classes(comparison) == {"missing in statement": Decimal(0)}
@@ -245,8 +251,8 @@ def test_a_cause_is_always_among_those_that_it_is_told_apart_from(grain: Grain, 
 
 
 def test_a_request_of_a_day_before_the_first_line_is_missing_in_the_statement() -> None:
-    """The period begins a day before the statement's first line."""
-    comparison = found(both(since=FIRST + DAY, until=FIRST + 2 * DAY), [a_row(1, hours=3), a_row(2, hours=30)])
+    """The period begins a day before the statement's first line; at 15:00 no zone's day has ended already."""
+    comparison = found(both(since=FIRST + DAY, until=FIRST + 2 * DAY), [_another(hours=15), a_row(2, hours=39)])
 
     assert classes(comparison) == {"missing in statement": Decimal("-0.0045")}
 
@@ -327,3 +333,10 @@ def test_prompts_above_every_threshold_are_tried_at_each() -> None:
     lines = [a_line("input_tokens", 600_000, "3.6"), a_line("output_tokens", 100, "0.003")]
 
     assert classes(found(lines, [row])) == {"context tier": Decimal("1.8015")}
+
+
+def test_a_lone_request_that_a_shift_would_move_off_the_edge_may_be_of_another_day() -> None:
+    """At 03:00 of the first day: it is before the statement's days, if those begin four hours later than they say."""
+    comparison = found(both(since=FIRST + DAY, until=FIRST + 2 * DAY), [a_row(1, hours=3), a_row(2, hours=39)])
+
+    assert classes(comparison) == {"ambiguous (missing in statement or day boundary)": Decimal("-0.0045")}

@@ -1,10 +1,10 @@
 """Two causes in one period and model: each is found with its own amount, or the class holds both."""
 
-import random
 from decimal import Decimal
+from itertools import combinations
 
 import pytest
-from tests.benchmarks.reconcile_causes import a_planted_case, classes, compared, judged
+from tests.benchmarks.reconcile_causes import a_planted_case, compared, judged
 from tests.support.plants import (
     PLANTS,
     Plant,
@@ -105,21 +105,21 @@ def test_two_planted_causes_are_both_found_or_held(grain: Grain, pair: tuple[Pla
     for seed in (100, 101):
         comparison = compared(a_planted_case(seed, pair), grain)
 
-        assert judged(seed, pair, grain, classes(comparison)) in ("right", "held", "-")
+        assert judged(seed, pair, grain, comparison) in ("right", "held", "-")
 
 
 @pytest.mark.slow
-def test_hardly_any_pair_is_found_as_something_else() -> None:
-    """Over all pairs of a fresh seed, at every grain, at most one in fifty; the benchmark prints which."""
-    seed = random.SystemRandom().randrange(10**6)
-    pairs = [(first, second) for first in PLANTS for second in PLANTS if first.__name__ < second.__name__]
-    verdicts = [
-        judged(seed, pair, grain, classes(compared(a_planted_case(seed, pair), grain)))
-        for pair in pairs
+@pytest.mark.parametrize("seed", [60_000, 60_001, 60_002])
+def test_no_pair_is_found_as_something_else(seed: int) -> None:
+    """All pairs, at every grain, with seeds that stay the same: the benchmark looks for others."""
+    wrong = [
+        (grain, *(plant.__name__ for plant in pair))
+        for pair in combinations(PLANTS, 2)
         for grain in Grain
+        if judged(seed, pair, grain, compared(a_planted_case(seed, pair), grain)) == "wrong"
     ]
 
-    assert verdicts.count("wrong") * 50 <= len(verdicts), seed
+    assert wrong == []
 
 
 def test_another_price_of_each_meter_is_told_apart() -> None:
@@ -128,3 +128,18 @@ def test_another_price_of_each_meter_is_told_apart() -> None:
     told = {one.meter: (one.amount, one.implied) for one in comparison.findings if one.causes != (Cause.MATCHED,)}
 
     assert told == {"input_tokens": (Decimal("0.001"), Decimal(4)), "output_tokens": (Decimal("0.0005"), Decimal(20))}
+
+
+def test_what_a_strange_key_bills_is_told_from_another_cause_in_the_same_period() -> None:
+    """A key with 700 in and 30 out, beside a split of 400 tokens: 0.0021 + 0.00045 = $0.00255, and 400 x -2.70 per million."""
+    lines = [
+        a_line("input_tokens", 600, key="ours"),
+        a_line("cache_read_tokens", 400, key="ours"),
+        a_line("output_tokens", 100, key="ours"),
+        a_line("input_tokens", 700, key="theirs"),
+        a_line("output_tokens", 30, key="theirs"),
+    ]
+    comparison = found(lines, [a_row(1)])
+
+    assert amounts(comparison) == {"other key or host": Decimal("0.00255"), "cached split": Decimal("-0.00108")}
+    assert {one.key for one in comparison.findings if one.causes == (Cause.OTHER_KEY,)} == {"theirs"}

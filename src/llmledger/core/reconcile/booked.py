@@ -92,6 +92,10 @@ Wanted: TypeAlias = tuple[str, int, int]
 class LedgerSource(Protocol):
     """Where rows come from; one or several ledgers read as one."""
 
+    @property
+    def pruned_before_ms(self) -> int:
+        """Before when requests were pruned, in Unix milliseconds; 0 when none were."""
+
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterable[Booked]:
         """Every billable request of some providers that started in a range, in order of time; each id once.
 

@@ -1,20 +1,21 @@
 """A statement of sums against a ledger: cells by period and model, then keys, day boundary, names, and causes cell by cell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, TOKENS, ZERO, Booked, LedgerSource, UnitPrice
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
 from llmledger.core.reconcile.coverage import Coverages
-from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words
+from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words, suspects
 from llmledger.core.reconcile.explain import explain
-from llmledger.core.reconcile.keys import take_away, unseen_keys
+from llmledger.core.reconcile.keys import known_keys, take_away, unseen_keys
 from llmledger.core.reconcile.view import Claim, View
 from llmledger.core.statement import Format
+from llmledger.core.usage import Quantity
 
 DAY_MS = 86_400_000
 MOST_ROWS = 50_000
@@ -27,6 +28,10 @@ _ByModel = dict[tuple[str, str], dict[Block, Cell]]
 def _most(same: int, of: int) -> bool:
     """Whether enough periods are the same: more than half, or half of several."""
     return 2 * same > of or (same > 1 and 2 * same == of)
+
+
+def _of_tokens(told: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    return {meter: count for meter, count in told.items() if count and meter in TOKENS}
 
 
 @dataclass(slots=True)
@@ -42,10 +47,11 @@ class Aggregate:
     ledger_requests: int = 0
     coverage: Coverages = field(default_factory=Coverages)
     _shift: int = 0
+    _shiftable: frozenset[CellKey] = frozenset()
     _found: list[Finding] = field(default_factory=list)
     _unseen: frozenset[str] = frozenset()
-    _met: frozenset[str] = frozenset()
-    """Keys of the statement that bill where the ledger has requests."""
+    _known: frozenset[str] = frozenset()
+    """Keys of the statement that are the ledger's own."""
 
     def findings(self) -> list[Finding]:
         """Every finding of usage, in order of period and model; their amounts sum to the difference."""
@@ -60,7 +66,7 @@ class Aggregate:
             self._aliases()
             self._keys()
         self.coverage.see(self.table.cells.values())
-        self._cells()
+        self._cells(halves)
         return self._found
 
     @property
@@ -106,8 +112,6 @@ class Aggregate:
     def _keys(self) -> None:
         tolerance = self._step * 2 + NANO
         self._unseen |= unseen_keys(self.table.cells, tolerance)
-        met = {key for cell in self.table.cells.values() if cell.ledger.requests for key in cell.billed.keys}
-        self._met = frozenset(met - self._unseen)
         for key, cell in sorted(self.table.cells.items()):
             for name, side in take_away(cell, self._unseen).items():
                 words = "the other keys of the statement agree with the ledger without it"
@@ -121,6 +125,7 @@ class Aggregate:
                     key=name,
                     requests=side.requests,
                 )
+        self._known = known_keys(self.table.cells, tolerance)
 
     def _boundary(self, halves: HalfHours) -> bool:
         """Book the ledger again if its days begin elsewhere; whether they do."""
@@ -170,9 +175,14 @@ class Aggregate:
 
     def _same(self, told: Cell, has: Cell) -> bool:
         if told.billed.quantity:
-            return told.billed.quantity == {meter: count for meter, count in has.ledger.quantity.items() if count}
-        gap = abs(told.billed.total - has.ledger.total)
-        return bool(told.billed.total) and gap <= self._step * told.billed.line_count + NANO * has.ledger.requests
+            return _of_tokens(told.billed.quantity) == _of_tokens(has.ledger.quantity)
+        # Fees for what the ledger did not count say nothing about a name.
+        unmet = [
+            meter for meter in told.billed.money if meter and meter not in TOKENS and meter not in has.ledger.money
+        ]
+        billed = told.billed.total - sum((told.billed.money[meter] for meter in unmet), ZERO)
+        gap = abs(billed - has.ledger.total)
+        return bool(billed) and gap <= self._step * told.billed.line_count + NANO * has.ledger.requests
 
     def _lonely(self) -> tuple[_ByModel, _ByModel]:
         """Models that only the statement has, and that only the ledger has, with their cells."""
@@ -189,7 +199,7 @@ class Aggregate:
         first, second = ({name: told for name, told in side.items() if name not in both} for side in sides)
         return first, second
 
-    def _cells(self) -> None:
+    def _cells(self, halves: HalfHours) -> None:
         waiting: dict[Block, list[CellKey]] = defaultdict(list)
         for key, cell in sorted(self.table.cells.items()):
             view = self._view(key, cell, [])
@@ -197,10 +207,21 @@ class Aggregate:
                 waiting[key[0]].append(key)
             else:
                 self._agreed(key, cell, view)
+        self._suspect(halves, sum(map(len, waiting.values())))
         for block, keys in sorted(waiting.items()):
             rows = self._rows_of(block, keys)
             for key in keys:
                 self._explained(key, self._view(key, self.table.cells[key], rows[key]))
+
+    def _suspect(self, halves: HalfHours, waiting: int) -> None:
+        """Note the cells that days beginning elsewhere may have changed, where too little agrees to say whether they do."""
+        cells = self.table.cells
+        several = len({key[0] for key in cells}) > 1
+        # A shift is found by the sums that it makes agree: amounts that differ for other reasons as well never would.
+        if several and not self._shift and self.grain is Grain.MONEY and 3 * waiting >= len(cells):
+            self._shiftable = frozenset(cells)
+        elif several and waiting:
+            self._shiftable = suspects(cells, halves, self._step * 4 + NANO, self._shift)
 
     def _rows_of(self, block: Block, keys: list[CellKey]) -> dict[CellKey, list[Booked]]:
         found: dict[CellKey, list[Booked]] = {key: [] for key in keys}
@@ -227,7 +248,9 @@ class Aggregate:
             meters=self.table.meters,
             is_late=block[1] > self.span[1] - self.format.late_days * DAY_MS,
             tells_money=self.table.has_money and (billed.has_money or not billed.line_count),
-            has_keys=not self._met.isdisjoint(billed.keys),
+            strange_keys=tuple(sorted(billed.keys.keys() - self._known)),
+            may_be_shifted=key in self._shiftable,
+            has_keys=bool(billed.keys) and billed.keys.keys() <= self._known,
         )
 
     def _ledger_only_grain(self) -> Grain:
@@ -291,6 +314,7 @@ class Aggregate:
             meter=meter or None,
             quantity=gaps[0][1] if len(gaps) == 1 else None,
             request_ids=claim.request_ids,
+            key=claim.key,
             implied=None if implied is None else implied * 1_000_000,
             expected=None if expected is None else expected * 1_000_000,
             evidence=claim.evidence,

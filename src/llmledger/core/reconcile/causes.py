@@ -19,7 +19,9 @@ leaves the same trace for two causes, the class is `ambiguous (A or B)`. What ea
 | tool fees               | -                  | meter unknown to us    | meter unknown to us    | -                    |
 | duplicate import        | -                  | exactly twice          | exactly twice          | exactly twice        |
 
-*with X* means that the two leave the same trace. At the grain of a total (no model, no meter) nothing but taxes, credits,
+*with X* means that the two leave the same trace. Amounts without tokens that no cause makes exactly may be of several at once:
+their class is whatever nothing excludes (`money_only`). A day boundary that too few days show is named beside what is missing
+on the days that it would have changed. At the grain of a total (no model, no meter) nothing but taxes, credits,
 rounding and a day boundary can be shown: the rest stays unexplained. A statement without keys cannot tell a request that the
 ledger lost from one that went past it from another host.
 """
@@ -86,20 +88,30 @@ SAME_TRACE: Mapping[Grain, tuple[frozenset[Cause], ...]] = {
         frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER}),
     ),
     Grain.METER: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING}),
+        frozenset(
+            {
+                *(Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING),
+                Cause.DAY_BOUNDARY,
+            }
+        ),
         frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER}),
     ),
     Grain.MONEY: (
         frozenset(
             {
                 *(Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING),
-                *(Cause.TIER, Cause.CONTEXT_TIER),
+                *(Cause.TIER, Cause.CONTEXT_TIER, Cause.CACHED_SPLIT, Cause.CACHE_TTL, Cause.DUPLICATE),
+                *(Cause.DAY_BOUNDARY, Cause.MISSING_IN_STATEMENT),
             }
         ),
-        frozenset({Cause.MISSING_IN_STATEMENT, Cause.PRICE, Cause.TIER, Cause.REASONING}),
     ),
     Grain.DAY: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING}),
+        frozenset(
+            {
+                *(Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING),
+                Cause.DAY_BOUNDARY,
+            }
+        ),
         frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER, Cause.CACHE_TTL}),
     ),
     Grain.TOTAL: (),
@@ -108,18 +120,15 @@ SAME_TRACE: Mapping[Grain, tuple[frozenset[Cause], ...]] = {
 
 
 HIDES: Mapping[Cause, frozenset[Cause]] = {
-    Cause.PRICE: frozenset({Cause.TIER, Cause.CONTEXT_TIER}),
-    Cause.MISSING_IN_STATEMENT: frozenset(Cause) - {Cause.MISSING_IN_STATEMENT},
+    # The factor of a tier on a price that our table does not have is just another price.
+    Cause.PRICE: frozenset({Cause.TIER}),
+    # Which requests the bill lacks is not told: what else happened to them only changes their sums.
+    Cause.MISSING_IN_STATEMENT: frozenset({Cause.REASONING}),
+    # What a request that the ledger lacks counted is not known: a split in another only changes what it seems to have counted.
+    Cause.MISSING_IN_LEDGER: frozenset({Cause.CACHED_SPLIT, Cause.CACHE_TTL}),
+    Cause.INTERRUPTED: frozenset({Cause.CACHED_SPLIT, Cause.CACHE_TTL}),
 }
-"""What cannot be seen beside a cause in the same period and model.
-
-A price times the factor of a tier is just another price, and requests that the bill lacks tell nothing more about themselves.
-"""
-
-HIDES_IN_MONEY: Mapping[Cause, frozenset[Cause]] = {
-    Cause.PRICE: frozenset({Cause.MISSING_IN_STATEMENT, Cause.DAY_BOUNDARY, Cause.REASONING}),
-}
-"""What cannot be seen beside a cause either where the statement tells no tokens: other amounts have nothing to be held against."""
+"""What leaves no trace of its own beside a cause in the same period and model, whatever the grain."""
 
 
 def told_apart(grain: Grain, cause: Cause, excluded: Iterable[Cause] = ()) -> tuple[Cause, ...]:

@@ -142,7 +142,11 @@ def _twice(view: View) -> Iterator[Claim]:
     if len(view.billed.money.keys() | view.billed.quantity.keys()) < 2 or not view.ledger.requests:
         return
     # A single request that is billed twice may as well be another one just like it.
-    more = (Cause.DUPLICATE,) if view.ledger.requests > 1 else (Cause.MISSING_IN_LEDGER, Cause.DUPLICATE)
+    more: tuple[Cause, ...] = (
+        (Cause.DUPLICATE,) if view.ledger.requests > 1 else (Cause.MISSING_IN_LEDGER, Cause.DUPLICATE)
+    )
+    if view.uncertain:  # each may have been tried twice, and billed for both
+        more = tuple(cause for cause in Cause if cause in {*more, Cause.INTERRUPTED})
     told = {meter: Decimal(quantity) for meter, quantity in view.ledger.quantity.items()}
     spent = _shown(view.at_grain(view.ledger.money))
     if view.knows_quantities and told:
@@ -238,6 +242,15 @@ def _unbilled(view: View) -> Iterator[Claim]:
             told, spent = _sums(view, chosen, -1)
             text = f"{len(chosen)} requests that {words} are in the ledger and were not billed"
             yield Claim((Cause.INTERRUPTED,), told, spent, text, request_ids=_ids(chosen))
+
+
+def other_keys(view: View) -> Iterator[Claim]:
+    """What each key bills that nothing shows to be the ledger's; whether the ledger lacks just that is for the rest to say."""
+    for key in view.strange_keys:
+        side = view.billed.keys[key]
+        told = {meter: Decimal(quantity) for meter, quantity in side.quantity.items() if quantity}
+        words = f"what the key {key} bills is what the ledger lacks here"
+        yield Claim((Cause.OTHER_KEY,), told, _shown(side.money), words, key=key)
 
 
 def _shown(spent: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -1,6 +1,6 @@
 """Day boundaries: whether one shift of the clock makes the days of a statement and of the ledger agree."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -65,6 +65,34 @@ def shift_of(
     return best if left * 2 <= plain and plain - left >= _FEWEST_CELLS else None
 
 
+def suspects(cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal, shift: int) -> frozenset[CellKey]:
+    """The cells that some shift would change, which makes some agree or most gaps go, and no more disagree than at `shift`."""
+    wanted, blocks = _wanted(cells, ()), sorted({key[0] for key in cells})
+    plain, far = _unlike(wanted, halves, blocks, shift, tolerance)
+    before = _by_block(halves.tokens, blocks, shift)
+    found: set[CellKey] = set()
+    for offset in OFFSETS_MS:
+        left, near = _unlike(wanted, halves, blocks, offset, tolerance)
+        # That days are shifted is known once a shift was found, so that another one as good is enough.
+        is_better = bool(shift) or (near < far and (plain - left or 2 * near < far))
+        if len(left) <= len(plain) and is_better:
+            after = _by_block(halves.tokens, blocks, offset)
+            found |= {key for key in wanted if before.get(key) != after.get(key)}
+    return frozenset(found)
+
+
+def _unlike(
+    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
+    halves: HalfHours,
+    blocks: list[Block],
+    offset: int,
+    tolerance: Decimal,
+) -> tuple[set[CellKey], Decimal]:
+    """The cells that disagree under a shift, and by how much in all."""
+    gaps = list(_gaps(wanted, halves, blocks, offset, tolerance))
+    return {key for key, gap, allowed in gaps if gap > allowed}, sum((gap for _, gap, _ in gaps), ZERO)
+
+
 def _wanted(
     cells: Mapping[CellKey, Cell], nameless: Collection[Model]
 ) -> dict[CellKey, tuple[Decimal | None, Decimal | None]]:
@@ -90,17 +118,25 @@ def _disagreeing(
     tolerance: Decimal,
 ) -> tuple[int, Decimal]:
     """How many cells disagree under a shift, and by how much in all."""
+    unlike, distance = _unlike(wanted, halves, blocks, offset, tolerance)
+    return len(unlike), distance
+
+
+def _gaps(
+    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
+    halves: HalfHours,
+    blocks: list[Block],
+    offset: int,
+    tolerance: Decimal,
+) -> Iterator[tuple[CellKey, Decimal, Decimal]]:
+    """By how much each cell is off under a shift, and what of it is allowed."""
     tokens = _by_block(halves.tokens, blocks, offset)
     money = _by_block(halves.money, blocks, offset)
-    count, distance = 0, ZERO
     for key, (told, billed) in wanted.items():
         if told is not None:
-            gap, allowed = abs(told - tokens.get(key, ZERO)), ZERO
+            yield key, abs(told - tokens.get(key, ZERO)), ZERO
         else:
-            gap, allowed = abs((billed or ZERO) - money.get(key, ZERO)), tolerance
-        count += gap > allowed
-        distance += gap
-    return count, distance
+            yield key, abs((billed or ZERO) - money.get(key, ZERO)), tolerance
 
 
 def _by_block(

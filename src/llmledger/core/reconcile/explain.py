@@ -13,8 +13,10 @@ from itertools import combinations
 from llmledger.core.reconcile.booked import TOKENS, ZERO, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.reconcile.cells import Side
-from llmledger.core.reconcile.claims import LONG, MODES, THRESHOLDS, copies, duplicates, exact_claims
+from llmledger.core.reconcile.claims import LONG, MODES, copies, duplicates, exact_claims, other_keys
+from llmledger.core.reconcile.money_only import has_large, of_money
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
+from llmledger.core.usage import Quantity
 
 _MOST_TOGETHER = 2
 _MOST_CLAIMS = 12
@@ -47,6 +49,10 @@ def explain(view: View) -> list[Claim]:
         # Of two as good: what the bill lacks and the ledger has twice is a copy; what the bill has more of is none.
         lacks = any(Cause.MISSING_IN_STATEMENT in one.causes for one in plain)
         plain = min(*((other, plain) if lacks else (plain, other)), key=_rank)
+    for claim in other_keys(view) if _rank(plain)[0] else ():
+        other = [claim, *_explained(_without_key(view, claim))]
+        if not _rank(other)[0]:
+            return other
     return plain
 
 
@@ -67,6 +73,14 @@ def _without_copies(view: View) -> View:
             once.money[meter] -= amount
     names = {id(row) for row in gone}
     return replace(view, ledger=once, rows=[row for row in view.rows if id(row) not in names], _asked={})
+
+
+def _without_key(view: View, claim: Claim) -> View:
+    """The cell as if a key had not billed anything."""
+    counted = {meter: Decimal(quantity) for meter, quantity in view.billed.quantity.items()}
+    kept: dict[str, Quantity] = {**less(counted, claim.quantity)}
+    billed = replace(view.billed, quantity=kept, money=less(view.billed.money, claim.money))
+    return replace(view, billed=billed, _asked={})
 
 
 def _given_away(view: View) -> tuple[Claim, View] | None:
@@ -156,9 +170,7 @@ def _tail(
         spent = less(spent, missing.money)
     if _settled(view, spent):
         return tuple(claims), spent
-    price = (
-        _of_money(view, spent) if view.grain is Grain.MONEY and not view.knows_quantities else _of_price(view, spent)
-    )
+    price = of_money(view, spent) if view.grain is Grain.MONEY and not view.knows_quantities else _of_price(view, spent)
     if price is None:
         return None
     return (*claims, price), {}
@@ -196,8 +208,10 @@ def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None
         return (Cause.REASONING, Cause.INTERRUPTED) if _may_have_thought(view, gap) else (Cause.INTERRUPTED,)
     if all(count < 0 for count in gap.values()):
         if has_input:
-            return (Cause.MISSING_IN_STATEMENT,)
+            return (Cause.MISSING_IN_STATEMENT, *((Cause.DAY_BOUNDARY,) if view.may_be_shifted else ()))
         return (Cause.INTERRUPTED,) if view.uncertain else None
+    if has_input and not sum(gap.get(meter, ZERO) for meter in INPUTS):
+        return None  # the same input told apart differently: no estimate comes out so
     return (Cause.INTERRUPTED,) if view.uncertain and _same_count(view) else None
 
 
@@ -211,7 +225,7 @@ def _may_have_thought(view: View, gap: Mapping[str, Decimal]) -> bool:
 
 
 def _above(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...]:
-    excluded = {Cause.PRICE}
+    excluded = set() if view.may_be_shifted else {Cause.DAY_BOUNDARY}
     if not _may_have_thought(view, gap):
         excluded.add(Cause.REASONING)
     if view.has_keys:
@@ -244,45 +258,6 @@ def _lacking_words(view: View, gap: Mapping[str, Decimal]) -> str:
     return f"billed {parts} against the ledger{count}"
 
 
-def _of_money(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
-    """Money without tokens: a whole model or day that one side lacks, or more or less of it all, which stays ambiguous."""
-    if not view.ledger.requests:
-        excluded: tuple[Cause, ...] = (
-            *(Cause.PRICE, Cause.INTERRUPTED, Cause.REASONING, Cause.TIER, Cause.CONTEXT_TIER),
-        )
-        causes = told_apart(
-            view.grain, Cause.MISSING_IN_LEDGER, (*excluded, Cause.OTHER_KEY) if view.has_keys else excluded
-        )
-        return Claim(causes, {}, spent, "the ledger has no request of this model here", is_exact=False)
-    if any(meter and meter not in TOKENS and not view.ledger.money.get(meter) for meter in spent):
-        return None
-    gone = {Cause.MISSING_IN_STATEMENT, *_unlikely(view)}
-    if all(amount > 0 for amount in spent.values()):
-        if set(spent) <= {"output_tokens"}:
-            gone |= {Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY}
-        causes = told_apart(view.grain, Cause.PRICE, gone)
-        return Claim(causes, {}, spent, "more is billed, and the statement tells no tokens", is_exact=False)
-    if all(amount < 0 for amount in spent.values()):
-        gone = {Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.CONTEXT_TIER, *_unlikely(view)}
-        causes = told_apart(view.grain, Cause.PRICE, gone)
-        return Claim(causes, {}, spent, "less is billed, and the statement tells no tokens", is_exact=False)
-    return None
-
-
-def _unlikely(view: View) -> set[Cause]:
-    """Causes that no request of the ledger here gives a reason to think of."""
-    gone = set() if view.uncertain else {Cause.INTERRUPTED}
-    if not view.thought:
-        gone.add(Cause.REASONING)
-    if not _has_large(view):
-        gone.add(Cause.CONTEXT_TIER)
-    return gone
-
-
-def _has_large(view: View) -> bool:
-    return any(row.input_size > THRESHOLDS[0] for row in view.rows)
-
-
 def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
     """The same tokens at another price; a mode of our table that could make it is named beside it."""
     if view.grain is Grain.TOTAL or not view.ledger.requests or not view.knows_quantities:
@@ -298,24 +273,44 @@ def _of_price(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
     writes = {"cache_write_tokens", "cache_write_1h_tokens"}
     told_apart_by_ttl = writes <= view.billed.quantity.keys() or not view.ledger.quantity.keys() & writes
     excluded = {Cause.CACHE_TTL} if told_apart_by_ttl else set()
-    modes: tuple[Mapping[str, str] | None, ...] = () if _has_unpriced(view) else (*MODES, None)
-    if not any(_could_make(view, spent, mode) for mode in modes):
-        excluded.add(Cause.TIER)
-    if not (_has_large(view) and _could_make(view, spent, LONG)):
-        excluded.add(Cause.CONTEXT_TIER)
+    excluded |= _no_mode(view, spent)
     causes = told_apart(view.grain, Cause.PRICE, excluded)
     return Claim(causes, {}, spent, _price_words(view, prices), is_exact=False, prices=prices)
 
 
-def _could_make(view: View, spent: Mapping[str, Decimal], mode: Mapping[str, str] | None) -> bool:
-    """Whether a part of the tokens at a mode's price (None: for nothing) would make the difference."""
+def _no_mode(view: View, spent: Mapping[str, Decimal]) -> set[Cause]:
+    """Which of a tier and the long prompts' price cannot have made the difference, the two together included."""
+    modes: tuple[Mapping[str, str] | None, ...] = () if _has_unpriced(view) else (*MODES, None)
+    by_mode = any(_could_make(view, spent, (mode,)) for mode in modes)
+    if not has_large(view):
+        return {Cause.CONTEXT_TIER} if by_mode else {Cause.CONTEXT_TIER, Cause.TIER}
+    by_size = _could_make(view, spent, (LONG,))
+    by_both = not by_size and any(_could_make(view, spent, (mode, LONG)) for mode in modes)
+    # A price that we do not know may be that of long prompts on some of the tokens.
+    on_top = all(amount > 0 and _reach(view, LONG).get(meter) for meter, amount in spent.items())
+    gone = set() if by_mode or by_both else {Cause.TIER}
+    return gone if by_size or by_both or on_top else {*gone, Cause.CONTEXT_TIER}
+
+
+def _could_make(view: View, spent: Mapping[str, Decimal], modes: Sequence[Mapping[str, str] | None]) -> bool:
+    """Whether parts of the tokens at these modes' prices (None: for nothing) would make the difference."""
+    reaches = [_reach(view, mode) for mode in modes]
+    for meter, amount in spent.items():
+        parts = [reach.get(meter, ZERO) for reach in reaches]
+        lowest, highest = sum((min(part, ZERO) for part in parts), ZERO), sum((max(part, ZERO) for part in parts), ZERO)
+        if not any(parts) or not lowest <= amount <= highest:
+            return False
+    return True
+
+
+def _reach(view: View, mode: Mapping[str, str] | None) -> Mapping[str, Decimal]:
+    """What all the tokens at a mode's price would make of difference."""
     most: dict[str, Decimal] = {}
     for meter, quantity in view.billed.quantity.items():
         at_mode, ours = ZERO if mode is None else view.table_price(meter, mode), view.price(meter)
         if at_mode is not None and ours is not None and at_mode != ours:
             most[meter] = Decimal(quantity) * (at_mode - ours)
-    limits = view.at_grain(most)
-    return all(limits.get(meter) and 0 <= amount / limits[meter] <= 1 for meter, amount in spent.items())
+    return view.at_grain(most)
 
 
 def _has_unpriced(view: View) -> bool:

@@ -25,6 +25,15 @@ def unseen_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[
     return frozenset(unseen)
 
 
+def known_keys(cells: Mapping[CellKey, Cell], tolerance: Decimal) -> frozenset[str]:
+    """The keys that the ledger's requests are billed under: those of periods that agree, and the only one that there is."""
+    known = {key for cell in cells.values() for key in cell.billed.keys}
+    if len(known) < 2:
+        return frozenset(known)
+    agreeing = (cell for cell in cells.values() if _all_within(_gaps(cell, []), tolerance))
+    return frozenset(key for cell in agreeing for key in cell.billed.keys)
+
+
 def _size(cells: Mapping[CellKey, Cell], key: str) -> Decimal:
     return sum((cell.billed.keys[key].total for cell in cells.values() if key in cell.billed.keys), ZERO)
 

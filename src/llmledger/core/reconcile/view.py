@@ -24,6 +24,8 @@ class Claim:
     is_exact: bool = True
     """Whether the amount was predicted from the ledger's own rows; else it is whatever was left."""
     request_ids: tuple[str, ...] = ()
+    key: str | None = None
+    """The statement's key that it is about."""
     prices: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """By meter: implied and expected USD per unit."""
 
@@ -51,7 +53,11 @@ class View:
     meters: frozenset[str] = frozenset()
     is_late: bool = False
     has_keys: bool = False
-    """Whether the statement names a key here that bills where the ledger has requests."""
+    """Whether the statement names keys here, all of which the ledger's own requests are billed under."""
+    strange_keys: tuple[str, ...] = ()
+    """Keys here beside others of the statement that nothing shows to be the ledger's."""
+    may_be_shifted: bool = False
+    """Whether the statement's days may begin elsewhere, since amounts without tokens could not show that they do not."""
     tells_money: bool = True
     """Whether money is compared here; else tokens alone."""
     _asked: dict[tuple[str, object], Decimal | None] = field(default_factory=dict)
