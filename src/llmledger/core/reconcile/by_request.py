@@ -254,18 +254,21 @@ class Requests:
 
     def _unbilled(self, row: Booked, twin: Booked | None, late_after_ms: int) -> None:
         cost = row.cost if self.tells_money else ZERO
-        cause, words = Cause.MISSING_IN_STATEMENT, "no line has this request's id, or its tokens at this time"
+        causes: tuple[Cause, ...]
+        causes, words = (Cause.MISSING_IN_STATEMENT,), "no line has this request's id, or its tokens at this time"
         if (
             twin is not None
             and (twin.row, twin.ledger) != (row.row, row.ledger)
             and self.marks.has(twin.ledger, twin.row)
         ):
-            cause, words = Cause.DUPLICATE, "the ledger has this request of the provider twice"
+            causes, words = (Cause.DUPLICATE,), "the ledger has this request of the provider twice"
         elif row.is_uncertain:
-            cause, words = Cause.INTERRUPTED, "it did not end well, and the provider did not bill it"
+            is_late = row.started_ms >= late_after_ms
+            causes = (Cause.MISSING_IN_STATEMENT, Cause.INTERRUPTED) if is_late else (Cause.INTERRUPTED,)
+            words = "it did not end well, and the provider did not bill it"
         elif row.started_ms >= late_after_ms:
             words += "; the export may not be complete yet"
-        self._add((cause,), -cost, cost, (row,), words)
+        self._add(causes, -cost, cost, (row,), words)
 
     def _add(
         self,

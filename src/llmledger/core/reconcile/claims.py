@@ -241,7 +241,9 @@ def _unbilled(view: View) -> Iterator[Claim]:
         if chosen:
             told, spent = _sums(view, chosen, -1)
             text = f"{len(chosen)} requests that {words} are in the ledger and were not billed"
-            yield Claim((Cause.INTERRUPTED,), told, spent, text, request_ids=_ids(chosen))
+            # On the newest days they may just not be on the bill yet.
+            causes = (Cause.MISSING_IN_STATEMENT, Cause.INTERRUPTED) if view.is_late else (Cause.INTERRUPTED,)
+            yield Claim(causes, told, spent, text, request_ids=_ids(chosen))
 
 
 def other_keys(view: View) -> Iterator[Claim]:
