@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import NOON, a_finished
 
 from llmledger.ledger import open_ledger, open_reader
+from llmledger.ledger.migrations import SCHEMA
 from llmledger.ledger.upkeep import vacuum
 
 
@@ -50,7 +51,7 @@ def test_stats_say_what_takes_room(run_cli, written):
     """For people and for machines."""
     assert "3 requests, 2026-11-21 .. 2026-11-21" in run_cli("db", "stats").stdout
     found = json.loads(run_cli("db", "stats", "--json").stdout)
-    assert (found["schema"], found["schema_version"]) == ("llmledger.db-stats/1", 1)
+    assert (found["schema"], found["schema_version"]) == ("llmledger.db-stats/1", SCHEMA)
     assert {size["name"]: size["rows"] for size in found["tables"]}["requests"] == 3
 
 

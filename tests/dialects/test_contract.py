@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,15 @@ def expectation(body: Path) -> dict[str, Any]:
     return json.loads((body.parent / f"{body.stem}.expected.json").read_text(), parse_float=Decimal)
 
 
+@cache
+def provider_of(body: Path) -> str:
+    """Who answered, where the expectation says so."""
+    return str(expectation(body).get("provider", ""))
+
+
 def metered(body: Path, pieces: list[bytes]) -> tuple[str, Reading]:
     """Feed the pieces of a capture to a new meter."""
-    meter = load(body.parent.name).meter(provider=expectation(body).get("provider", ""))
+    meter = load(body.parent.name).meter(provider=provider_of(body))
     text = "".join(meter.feed(piece) for piece in pieces)
     return text, meter.finish()
 
