@@ -93,3 +93,12 @@ def items(part: Part) -> Iterator[Item]:
                     f"{part.name}, item {position} is not an object", hint="Fetch the statement again."
                 )
             yield Item(part.name, position, value)
+
+
+def objects(part: Part, what: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of an export: one to a document, or a list of them under `data`. Raises InputFileError naming `what`."""
+    for document in part.documents():
+        inner = document.get("data", [document]) if isinstance(document, Mapping) else None
+        if not isinstance(inner, list) or not all(isinstance(value, Mapping) for value in inner):
+            raise InputFileError(f"{part.name} holds something else than {what}", hint="Export it again.")
+        yield from inner

@@ -3,13 +3,12 @@
 https://docs.helicone.ai/rest/request/post-v1requestquery-clickhouse
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from llmledger.core.statement import Format, StatementLine
 from llmledger.core.usage import Quantity
-from llmledger.errors import InputFileError
 from llmledger.statements._contract import Head, Part
-from llmledger.statements._pages import Item
+from llmledger.statements._pages import Item, objects
 from llmledger.statements._table import rows
 
 SUMMARY = "Helicone requests (CSV or JSON), as a second observer"
@@ -35,19 +34,11 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
 
 def _items(part: Part) -> Iterator[Item]:
     if part.head.keys:
-        for number, value in enumerate(_objects(part), start=1):
+        for number, value in enumerate(objects(part, "requests"), start=1):
             yield Item(part.name, number, {key.casefold(): cell for key, cell in value.items()})
     else:
         for row in rows(part, ("response_id", "request_created_at", "model", "prompt_tokens", "completion_tokens")):
             yield Item(part.name, row.number, {name: cell or None for name, cell in row.cells.items()})
-
-
-def _objects(part: Part) -> Iterator[Mapping[str, object]]:
-    for document in part.documents():
-        inner = document.get("data", [document]) if isinstance(document, Mapping) else None
-        if not isinstance(inner, list) or not all(isinstance(value, Mapping) for value in inner):
-            raise InputFileError(f"{part.name} holds something else than requests", hint="Export it again.")
-        yield from inner
 
 
 def _line(item: Item) -> StatementLine:

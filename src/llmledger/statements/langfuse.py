@@ -4,15 +4,14 @@ Every key of `usageDetails` that begins with `input` or `output` counts apart fr
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from llmledger.core.statement import Format, StatementLine
 from llmledger.core.usage import Quantity
-from llmledger.errors import InputFileError
 from llmledger.statements._contract import Head, Part
-from llmledger.statements._pages import Item
+from llmledger.statements._pages import Item, objects
 from llmledger.statements._table import Row, rows
 
 SUMMARY = "Langfuse observations (CSV or JSON), as a second observer"
@@ -45,7 +44,7 @@ def read(parts: Sequence[Part]) -> Iterator[StatementLine]:
 
 def _items(part: Part) -> Iterator[Item]:
     if part.head.keys:
-        for number, value in enumerate(_objects(part), start=1):
+        for number, value in enumerate(objects(part, "observations"), start=1):
             yield Item(part.name, number, {key.casefold(): cell for key, cell in value.items()})
     else:
         for row in rows(part, _NEEDED):
@@ -61,14 +60,6 @@ def _told(row: Row, name: str) -> Any:
         return json.loads(text, parse_float=Decimal) or None
     except (ValueError, RecursionError):
         raise row.error(name, "is not JSON") from None
-
-
-def _objects(part: Part) -> Iterator[Mapping[str, Any]]:
-    for document in part.documents():
-        inner = document.get("data", [document]) if isinstance(document, Mapping) else None
-        if not isinstance(inner, list) or not all(isinstance(value, Mapping) for value in inner):
-            raise InputFileError(f"{part.name} holds something else than observations", hint="Export it again.")
-        yield from inner
 
 
 def _line(item: Item) -> StatementLine:
