@@ -6,6 +6,8 @@ import pytest
 from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.ledger import Manners, open_ledger
+from llmledger.ledger.desk import open_desk
+from llmledger.ledger.events import Begin, Finish
 from llmledger.ledger.finding import Level
 from llmledger.ledger.health import examine, file_system
 from llmledger.ledger.lock import FileLock, lock_path
@@ -42,15 +44,16 @@ def test_a_file_that_others_can_read_is_a_problem(path):
 
 def test_what_a_dead_process_left_is_told_before_it_is_put_right(path):
     """In flight and in a spool; looking changes nothing."""
-    ledger = open_ledger(path, now=lambda: NOON, manners=QUICK)
-    ledger.begin(a_begun())
+    # A desk lives as a process does, but without the thread that empties the spool as soon as the lock is free.
+    desk = open_desk(path, create=False, now=lambda: NOON, home_zone="UTC", manners=QUICK)
+    desk.write([Begin(a_begun())])
     with FileLock(lock_path(path)) as lock:
         assert lock.acquire()
-        ledger.record(a_finished())
+        desk.write([Finish(a_finished())])
         waiting = told(examine(path), Level.PROBLEM)
         assert waiting[0][0].startswith("1 records wait in the spool of a running process")
         assert told(examine(path), Level.FINE)[-1] == ("1 requests running in 1 processes", None)
-        ledger._writer._desk.abandon()
+        desk.abandon()
     for _ in range(2):
         notes = [text for text, _ in told(examine(path), Level.NOTE)]
         assert notes[0].startswith("1 requests were running when their process died")

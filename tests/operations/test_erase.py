@@ -17,7 +17,9 @@ from tests.support.builders import NOON, a_begun, a_finished
 from llmledger.core.adjustment import Kind, Measures, reversal, standing_of
 from llmledger.core.request import Attribution
 from llmledger.ledger import Ledger, Manners, open_ledger
+from llmledger.ledger.desk import open_desk
 from llmledger.ledger.erasure import HINTS, TEXTS
+from llmledger.ledger.events import Begin, Finish
 from llmledger.ledger.lock import FileLock, lock_path
 from llmledger.ledger.spool import spools_folder
 
@@ -109,11 +111,11 @@ def _leave_freed_pages(path: Path) -> None:
 
 def _leave_a_spool(path: Path) -> None:
     """A process that could not write the ledger died."""
-    ledger = open_ledger(path, now=lambda: NOON, manners=QUICK)
+    desk = open_desk(path, create=False, now=lambda: NOON, home_zone="UTC", manners=QUICK)
     with FileLock(lock_path(path)) as lock:
         assert lock.acquire()
-        ledger.record(a_finished(a_begun(attribution=OWN), nanousd=5))
-        ledger._writer._desk.abandon()
+        desk.write([Finish(a_finished(a_begun(attribution=OWN), nanousd=5))])
+        desk.abandon()
 
 
 def sums(run_cli: RunCli, *by: str) -> Any:
@@ -236,17 +238,22 @@ def test_what_names_something_else_stays_and_is_told(run_cli: RunCli, ledger_pat
 
 def test_who_is_running_may_write_the_name_again_and_that_is_told(run_cli: RunCli, ledger_path: Path) -> None:
     """A request in flight is anonymised; a spool of a living process is left to it."""
-    with open_ledger(ledger_path, now=lambda: NOON, manners=QUICK) as ledger:
-        ledger.begin(a_begun(attribution=OWN))
+    # A desk lives as a process does, but without the thread that empties the spool as soon as the lock is free.
+    desk = open_desk(ledger_path, create=True, now=lambda: NOON, home_zone="UTC", manners=QUICK)
+    with closing(desk):
+        desk.write([Begin(a_begun(attribution=OWN))])
         with FileLock(lock_path(ledger_path)) as lock:
             assert lock.acquire()
-            ledger.record(a_finished(a_begun(attribution=OWN)))
+            desk.write([Finish(a_finished(a_begun(attribution=OWN)))])
         assert files_with_the_name(spools_folder(ledger_path))
 
         done = run_cli("prune", "--user", CANARY, "--yes")
 
         assert "1 requests in flight" in done.stdout
         assert "a running process will write it to the ledger. Then run this again." in done.stderr
+    assert files_with_the_name(ledger_path.parent)
+    assert run_cli("prune", "--user", CANARY, "--yes").exit_code == 0
+    assert files_with_the_name(ledger_path.parent) == set()
 
 
 def test_somebody_who_reads_keeps_the_log_and_that_is_told(run_cli: RunCli, ledger_path: Path) -> None:
