@@ -142,8 +142,8 @@ def test_the_answer_keeps_its_headers() -> None:
     """But for its hops, and its length when a chunk is hidden."""
     raw = [(b"Content-Length", b"3"), (b"X-A", b"1"), (b"Transfer-Encoding", b"chunked")]
 
-    assert header.answered(raw, None, is_changed=False) == [(b"Content-Length", b"3"), (b"X-A", b"1")]
-    assert header.answered(raw, "id", is_changed=True) == [(b"X-A", b"1"), (b"x-llmledger-request-id", b"id")]
+    assert header.answered(raw, None, has_length=True) == [(b"Content-Length", b"3"), (b"X-A", b"1")]
+    assert header.answered(raw, "id", has_length=False) == [(b"X-A", b"1"), (b"x-llmledger-request-id", b"id")]
 
 
 def test_of_a_repeated_header_the_first_counts() -> None:

@@ -119,23 +119,31 @@ _WORD_BOUND = 200
 
 
 def lowered(raw: Raw) -> dict[str, str]:
-    """Headers by name; of a repeated one the first. Text that is no Latin-1 cannot occur in a header."""
+    """Headers by name; of a repeated one the first."""
     found: dict[str, str] = {}
     for name, value in raw:
-        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        found.setdefault(name.decode("latin-1").lower(), text_of(value))
     return found
+
+
+def text_of(value: bytes) -> str:
+    """The text of a header or of a part of a path: UTF-8, as clients send names today, else Latin-1, as the old ones do."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def forwarded(raw: Raw, *, identity: bool) -> list[tuple[str, str]]:
     """The request's headers for the provider, in order and spelling. `identity`: ask for an uncompressed answer."""
     kept = []
+    drop = _hop_by_hop(raw) | {"content-length"}
     for name, value in raw:
         plain = name.decode("latin-1")
         low = plain.lower()
-        is_ours = low.startswith(ENDS_HERE) or low in HOP_BY_HOP or low == "content-length"
-        if is_ours or (identity and low == "accept-encoding"):
+        if low.startswith(ENDS_HERE) or low in drop or (identity and low == "accept-encoding"):
             continue
-        text = value.decode("latin-1")
+        text = text_of(value)
         kept.append((plain, readable_encodings(text) if low == "accept-encoding" else text))
     return [*kept, ("Accept-Encoding", "identity")] if identity else kept
 
@@ -152,11 +160,17 @@ def readable_encodings(accepted: str) -> str:
     return accepted if len(kept) == len(words) else ", ".join(kept) or "identity"
 
 
-def answered(raw: Raw, request_id: str | None, *, is_changed: bool) -> list[tuple[bytes, bytes]]:
-    """The answer's headers for the client; the length is left out when the body is not the provider's byte for byte."""
-    drop = HOP_BY_HOP | {"content-length"} if is_changed else HOP_BY_HOP
+def answered(raw: Raw, request_id: str | None, *, has_length: bool) -> list[tuple[bytes, bytes]]:
+    """The answer's headers for the client, without the length where it is not that of the body that follows."""
+    drop = _hop_by_hop(raw) if has_length else _hop_by_hop(raw) | {"content-length"}
     kept = [(name, value) for name, value in raw if name.decode("latin-1").lower() not in drop]
     return kept if request_id is None else [*kept, (REQUEST_ID, request_id.encode())]
+
+
+def _hop_by_hop(raw: Raw) -> frozenset[str]:
+    """Headers that are for the next hop only: those that always are, and those that `Connection` lists."""
+    listed = b",".join(value for name, value in raw if name.lower() == b"connection")
+    return HOP_BY_HOP | {word.strip().lower() for word in text_of(listed).split(",")} if listed else HOP_BY_HOP
 
 
 def attribution(

@@ -45,8 +45,8 @@ class ProxyApp:
         if refusal is not None:
             await reply(send, refusal.status, refusal.message)
             return
-        if "websocket" in headers.get("upgrade", "").casefold():
-            await reply(send, 426, "WebSockets are not proxied; use HTTP")
+        if "upgrade" in headers:
+            await reply(send, 426, "only HTTP/1.1 is proxied, without an upgrade to WebSockets or HTTP/2")
             return
         path = scope["raw_path"].decode("latin-1")
         if path == "/healthz":
@@ -59,9 +59,10 @@ class ProxyApp:
     ) -> None:
         apart = split(path)
         query = scope["query_string"].decode("latin-1")
-        route = None
-        if is_safe(apart.path):
-            route = self._routes.named(apart.path) or await self._guessed(apart.path, headers, query, incoming)
+        if not is_safe(apart.path):
+            await reply(send, 404, "a path begins with / and has no empty part (//), no .. and no backslash")
+            return
+        route = self._routes.named(apart.path) or await self._guessed(apart.path, headers, query, incoming)
         if route is None:
             await reply(
                 send, 404, "no provider is known for this path; it begins with a provider's name, as /openai/v1"
@@ -77,7 +78,7 @@ class ProxyApp:
             query=query,
             raw=scope["headers"],
             headers=headers,
-            prefixes={name: unquote(value) for name, value in apart.words.items()},
+            prefixes={name: unquote(value)[:200] for name, value in apart.words.items()},
         )
         if is_free(asked.method, route.endpoint):
             await pass_on(self._world, asked, incoming, send)

@@ -119,6 +119,9 @@ class Metered:
         self._world.live.add(self)
         try:
             ended = await self._served(begun, body)
+        except Exception:
+            ended = Status.FAILED, "proxy_error"
+            raise
         finally:
             self._world.live.discard(self)
             # The loop writes the last bytes when this turn ends; the row is worked out in the next one.
@@ -187,7 +190,8 @@ class Metered:
         hider = UsageHider() if hides and is_stream and b"content-encoding" not in low else None
         if self._watch is not None:
             self._watch_for_the_end_of(answer)
-        head = header.answered(answer.headers, id_text(begun.request_id), is_changed=hider is not None)
+        has_length = hider is None and answer.has_body
+        head = header.answered(answer.headers, id_text(begun.request_id), has_length=has_length)
         await self._send({"type": "http.response.start", "status": answer.status, "headers": head})
         try:
             await self._body(answer, hider, length=int(low.get(b"content-length", "0")))

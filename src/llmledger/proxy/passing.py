@@ -30,7 +30,7 @@ async def pass_on(world: World, asked: Asked, incoming: Incoming, send: Send) ->
         {
             "type": "http.response.start",
             "status": answer.status,
-            "headers": header.answered(answer.headers, None, is_changed=False),
+            "headers": header.answered(answer.headers, None, has_length=answer.has_body or asked.method == "HEAD"),
         }
     )
     try:

@@ -19,6 +19,7 @@ BY_MODEL = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "groq
 """Providers that are asked in this order whether they know the model of a request to `/v1/...`."""
 
 _WORDS = {"p": "project", "u": "user"}
+_DOT = re.compile("%2e", re.IGNORECASE)
 _PREFIX = re.compile(r"/(?P<kind>[pu])/(?P<value>[^/]+)(?=/)")
 
 
@@ -102,14 +103,15 @@ def split(path: str) -> Split:
     """Take `/p/{project}` and `/u/{user}` off the front of a path, in any order."""
     found: dict[str, str] = {}
     while (prefix := _PREFIX.match(path)) is not None:
-        found[_WORDS[prefix["kind"]]] = prefix["value"][:200]
+        found[_WORDS[prefix["kind"]]] = prefix["value"]
         path = path[prefix.end() :]
     return Split(path, found)
 
 
 def is_safe(path: str) -> bool:
     """Whether a path stays below the address it is appended to, and cannot be read as another host."""
-    return path.startswith("/") and "//" not in path and ".." not in path and "\\" not in path and path.isprintable()
+    plain = _DOT.sub(".", path)
+    return path.startswith("/") and "//" not in path and ".." not in plain and "\\" not in path and path.isprintable()
 
 
 def _by_format(path: str, headers: Mapping[str, str], query: str) -> str | None:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from llmledger.errors import UsageError
+from llmledger.proxy.connection import Connection
 from llmledger.proxy.incoming import Receive, Send
 
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 KEEP_ALIVE_S = 75
-HEAD_BOUND = 256 * 1024
 GRACE_S = 30
 """Seconds that requests in flight get to end."""
 
@@ -51,28 +50,6 @@ class _Server(uvicorn.Server):
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.handle_exit, number, None)
-
-
-class _Bounded(HttpToolsProtocol):
-    """A connection that is closed when its headers do not end: the parser itself would collect them without a limit."""
-
-    _head_bytes = 0
-    _is_in_head = True
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BOUND:
-                self.transport.close()
-
-    def on_message_begin(self) -> None:
-        self._head_bytes, self._is_in_head = 0, True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._is_in_head = False
-        super().on_headers_complete()
 
 
 def bind(place: Place) -> socket.socket:
@@ -125,7 +102,7 @@ def _config(app: App | None, grace_s: int) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=_Bounded,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,

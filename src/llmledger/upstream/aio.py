@@ -41,6 +41,11 @@ class Exchange:
     _response: aiohttp.ClientResponse
     is_aborted: bool = False
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a body may follow; some statuses have none, whatever length their headers tell."""
+        return self.status not in {204, 304}
+
     async def read(self) -> bytes:
         """The next bytes of the body as they arrive; empty at its end. Raises UpstreamError when they break off."""
         try:
@@ -110,6 +115,9 @@ class AioUpstream:
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(error, "the request failed") from None
+        if not 200 <= response.status < 600:
+            response.close()
+            raise UpstreamError("the answer has no status that HTTP knows")
         return Exchange(response.status, list(response.raw_headers), response)
 
     async def close(self) -> None:
