@@ -196,3 +196,24 @@ def test_ids_are_attributes_and_may_repeat_or_be_absent() -> None:
     """litellm#28376: `chatcmpl-123` comes again and again from some servers, and null from others."""
     assert reading("openai_chat", "ollama_compat").response_id == "chatcmpl-123"
     assert reading("openai_chat", "id_null_model_missing").response_id is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"custom_id": "r9", "result": {"type": "succ',
+        b"nonsense",
+        b"[]",
+        b'{"custom_id": "r9", "result": null}',
+        b'{"custom_id": "r9", "result": {"type": "errored", "error": {"type": "api_error"}}}',
+    ],
+    ids=["cut", "no JSON", "no object", "nothing", "failed"],
+)
+def test_a_bad_line_of_a_batch_costs_the_other_lines_nothing(bad: bytes) -> None:
+    """litellm#37457, litellm#32307: one line zeroed a batch, and batches were priced as live; 700 in and 100 out stay."""
+    first, *rest = (FIXTURES / "anthropic_batches" / "results.jsonl").read_bytes().splitlines()
+
+    found = read_response("anthropic_batches", b"\n".join((first, bad, *rest)) + b"\n")
+
+    assert (found.usage.input_tokens, found.usage.output_tokens) == (700, 100)
+    assert (found.quality, found.price_context["processing"]) == (UsageQuality.PARTIAL, "batch")

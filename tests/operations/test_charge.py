@@ -293,3 +293,14 @@ def test_an_estimate_is_bounded_by_the_input_and_all_the_output_allowed() -> Non
     assert (bounded.low_nanousd, bounded.high_nanousd) == (3_000_000, 18_000_000)
     assert estimate(begun(estimate=Estimate(input_tokens=1000)), Table()).high_nanousd is None
     assert estimate(begun(), Table()).low_nanousd is None
+
+
+def test_what_is_free_has_a_bound_without_any_limit_of_its_output() -> None:
+    """litellm#10973, #14004: free local models were blocked by a spent budget; an unknown price promises nothing."""
+    book, known = load([packaged_folder()]), Estimate(input_tokens=1000)
+
+    free = estimate(begun(provider="ollama", model="qwen3:8b", estimate=known), book)
+    unknown = estimate(begun(provider="openai", model="unheard-of", estimate=known), book)
+
+    assert (free.low_nanousd, free.high_nanousd) == (0, 0)
+    assert (unknown.low_nanousd, unknown.high_nanousd) == (None, None)

@@ -186,6 +186,18 @@ def test_a_request_that_could_cost_more_than_its_limit_is_not_sent(proxy: Runnin
     assert len(proxy.rows(1)) == 1
 
 
+def test_a_limit_of_nothing_lets_free_models_pass(proxy: RunningProxy, upstream: Upstream) -> None:
+    """Free is a stated zero, so it needs no bound of its output; what is unpriced is no zero."""
+    upstream.answers(json_answer({}))
+    nothing = {"x-llmledger-max-cost": "0"}
+    said = [{"role": "user", "content": "hello"}]
+    free, unpriced = ({"model": name, "messages": said} for name in ("qwen3:8b", "unheard-of"))
+
+    assert httpx.post(proxy.url + "/ollama/api/chat", json=free, headers=nothing).status_code == 200
+    assert httpx.post(proxy.url + "/openai/v1/chat/completions", json=unpriced, headers=nothing).status_code == 402
+    assert [request.path for request in upstream.received] == ["/ollama/api/chat"]
+
+
 def test_v1_paths_find_their_provider_over_the_wire(proxy: RunningProxy, upstream: Upstream) -> None:
     """A client that knows one base URL reaches several providers."""
     upstream.answers(json_answer({}))

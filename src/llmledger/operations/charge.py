@@ -96,7 +96,10 @@ def settle(outcomes: Outcomes, prices: Prices) -> Settled:
 
 
 def estimate(begun: Begun, prices: Prices) -> Estimate:
-    """Bound the cost of a request before it is sent: its input alone, and its input with all the output it may have."""
+    """Bound the cost of a request before it is sent: its input alone, and its input with all the output it may have.
+
+    What is free needs no bound of its output to be known.
+    """
     known = begun.estimate
     low = high = None
     if known.input_tokens is not None:
@@ -104,11 +107,19 @@ def estimate(begun: Begun, prices: Prices) -> Estimate:
         if known.max_output_tokens is not None:
             full = Usage(input_tokens=known.input_tokens, output_tokens=known.max_output_tokens)
             high = _priced(begun, full, begun.price_context, prices)
+        elif low == 0 and _is_free(begun, prices):
+            high = 0
     return replace(known, low_nanousd=low, high_nanousd=high)
 
 
 def _priced(begun: Begun, usage: Usage, context: Mapping[str, str], prices: Prices) -> int | None:
     return prices.price(begun.provider, begun.model, usage, at=begun.started_at, context=context).nanousd
+
+
+def _is_free(begun: Begun, prices: Prices) -> bool:
+    usage = Usage(input_tokens=1, output_tokens=1)
+    cost = prices.price(begun.provider, begun.model, usage, at=begun.started_at, context=begun.price_context)
+    return cost.outcome is Outcome.FREE
 
 
 def _nothing(source: CostSource, prices: Prices) -> Charged:
