@@ -87,6 +87,51 @@ def test_what_a_report_tells_after_a_prune_is_exact_and_the_rest_is_a_gap(
     assert by_key(answer) == without_zeros(slow_sums(told, tuple(by), zone))
 
 
+def merged(home: str, *times: datetime) -> sqlite3.Connection:
+    """A ledger with requests at these times, all of October and before merged into months."""
+    connection = blank_ledger(home_zone=home)
+    rows = LedgerRows(connection)
+    for time in times:
+        rows.add(Fact(started_ms=int(time.timestamp() * 1000)))
+    connection.commit()
+    for tier in ("detail", "rollups"):
+        prune(connection, home, tier, datetime(2026, 11, 10, tzinfo=UTC))
+    return connection
+
+
+def requests_until(connection: sqlite3.Connection, until: datetime | None) -> tuple[int, list[tuple[datetime, int]]]:
+    """Requests before a time, and since when how many of them may be left out."""
+    answer = aggregate(connection, Question(window=Window(None, until, "UTC"), latencies=False))
+    told = by_key(answer).get((), {}).get("requests", 0)
+    return told, [(gap.since, gap.requests) for gap in answer.gaps]
+
+
+@pytest.mark.parametrize("home", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_month_that_days_were_merged_into_is_told_as_a_whole_or_left_out(home: str) -> None:
+    """What happened on the 26th did not happen before the 10th, and the whole history has it."""
+    later = datetime(2026, 11, 20, tzinfo=UTC)
+    alone, followed = (merged(home, datetime(2026, 9, 26, 14, tzinfo=UTC), *more) for more in ((), (later,)))
+
+    for connection, whole in ((alone, 1), (followed, 2)):
+        told, gaps = requests_until(connection, datetime(2026, 9, 10, tzinfo=UTC))
+        assert (told, [requests for _, requests in gaps]) == (0, [1])
+        assert requests_until(connection, None) == (whole, [])
+    assert requests_until(followed, datetime(2026, 10, 1, tzinfo=UTC)) == (1, [])
+    assert requests_until(followed, datetime(2026, 10, 15, tzinfo=UTC)) == (1, [])
+
+
+def test_a_history_that_ends_in_a_merged_month_is_whole_in_the_calendar_of_home_too() -> None:
+    """By UTC's calendar the month is one sum, by New York's its days are still there: neither may cut the other short."""
+    home = "America/New_York"
+    connection = blank_ledger(home_zone=home)
+    LedgerRows(connection).add(Fact(started_ms=int(datetime(2026, 9, 26, 14, tzinfo=UTC).timestamp() * 1000)))
+    connection.commit()
+    prune(connection, home, "detail", datetime(2026, 11, 1, 5, tzinfo=UTC))
+    prune(connection, home, "rollups", datetime(2026, 10, 31, 23, tzinfo=UTC))
+
+    assert requests_until(connection, None) == (1, [])
+
+
 @given(
     histories=st.tuples(HISTORIES, HISTORIES),
     home=st.sampled_from(ZONES),

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from llmledger.core.report import Answer, Gap, Question, Tally
 from llmledger.core.selection import ALL_TAGS
 from llmledger.core.stats import Sketch
-from llmledger.core.window import DAY_MS, Stretch, stretches, unix_ms
+from llmledger.core.window import DAY_MS, Stretch, from_unix_ms, stretches, unix_ms
 from llmledger.ledger.queries_cube import add_days, add_sketches, add_slots
 from llmledger.ledger.queries_plan import From, Piece, Plan, Span, has_sketches, make_plan, read_facts
 from llmledger.ledger.queries_reading import Reading, start_reading
@@ -101,13 +101,20 @@ def data_bounds(connection: sqlite3.Connection) -> tuple[int, int]:
         "SELECT (SELECT min(started_ms) FROM requests) low, (SELECT max(started_ms) + 1 FROM requests) high "
         "UNION ALL SELECT (SELECT min(effective_ms) FROM adjustments), (SELECT max(effective_ms) + 1 FROM adjustments) "
         f"UNION ALL SELECT (SELECT min(day) * {DAY_MS} FROM rollup_days WHERE zone = 0 AND {_PRUNED}), "
-        f"(SELECT (max(day) + 1) * {DAY_MS} FROM rollup_days WHERE zone = 0 AND {_PRUNED}))"
+        f"(SELECT {_AFTER} FROM rollup_days WHERE zone = 0 AND {_PRUNED}))"
     ).fetchone()
     return (0, 0) if first is None else (int(first), int(after))
 
 
 _PRUNED = "EXISTS (SELECT 1 FROM prunings)"
 """Only then can the roll-ups reach further than the rows."""
+
+_MERGED = f"max(day) * {DAY_MS} < (SELECT max(before_ms) FROM prunings WHERE what = 'days')"
+_AFTER = (
+    f"CASE WHEN {_MERGED} THEN strftime('%s', max(day) * 86400, 'unixepoch', 'start of month', '+1 month') * 1000 "
+    f"ELSE (max(day) + 1) * {DAY_MS} END"
+)
+"""Days that were merged into their month stand on its first: what they hold may have been anywhere in it."""
 
 
 def _add(reading: Reading, piece: Piece) -> None:
@@ -185,12 +192,13 @@ def _counted(connection: sqlite3.Connection, gaps: tuple[Gap, ...]) -> Iterator[
 def _rolled_up(connection: sqlite3.Connection, since: int, until: int) -> tuple[int, int]:
     """Requests and sums in the hours that a range touches, or in its days when the hours are gone."""
     # Days may have been merged into the first of their month.
-    for grain, before in ((HOUR, 0), (24 * HOUR, 30 * DAY_MS)):
+    month = unix_ms(from_unix_ms(since).replace(day=1))
+    for grain, begin in ((HOUR, since), (24 * HOUR, month)):
         size = grain * 1000
         requests, sums = connection.execute(
             "SELECT COALESCE(sum(requests), 0), count(*) FROM rollup_quarters "
             "WHERE grain = ? AND slot >= ? AND slot < ?",
-            (grain, (since - before) // size, -(-until // size)),
+            (grain, begin // size, -(-until // size)),
         ).fetchone()
         if sums:
             return int(requests), int(sums)

@@ -127,10 +127,14 @@ class _Planner:
         self.is_by_model = is_by_model(shape.question)
 
     def whole_days(self, span: Span) -> Piece | None:
-        """The whole days inside a range, of the calendar that has more of them."""
+        """The whole days inside a range, of the calendar that tells more of it."""
         found = [self._days_of(number, zone, span) for number, zone in self._calendars()]
         pieces = [piece for piece in found if piece is not None]
-        return max(pieces, key=lambda piece: piece.until_ms - piece.since_ms, default=None)
+
+        def told(piece: Piece) -> int:
+            return min(piece.until_ms, span.high) - max(piece.since_ms, span.low)
+
+        return max(pieces, key=told, default=None)
 
     def _calendars(self) -> Iterator[tuple[int, tzinfo]]:
         yield UTC_DAYS, zone_named("UTC")
@@ -146,16 +150,15 @@ class _Planner:
             begin = day_start(local_day(first, zone) + timedelta(days=1), zone)
         if end < last and span.is_open_above:
             end = day_start(local_day(last, zone) + timedelta(days=1), zone)
-        piece = Piece(From.DAYS, self._first_told(zone, begin, span), unix_ms(end), number)
+        piece = Piece(From.DAYS, self._first_told(zone, begin, span), self._last_told(zone, end, span), number)
         if piece.since_ms >= piece.until_ms or not self._has_days_of(zone, piece):
             return None
         return piece
 
     def _first_told(self, zone: tzinfo, begin: datetime, span: Span) -> int:
         """From when on days are told: where they were merged into months, only whole months are."""
-        cut = self.facts.days_ms
-        kept = day_start(local_day(from_unix_ms(cut), zone).replace(day=1), zone)
-        if cut == 0 or begin >= kept:
+        kept = self._first_kept(zone)
+        if kept is None or begin >= kept:
             return unix_ms(begin)
         if self.shape.question.epochs or {"day", "week"} & set(self.shape.question.by):
             return unix_ms(kept)
@@ -163,6 +166,18 @@ class _Planner:
         if day_start(month, zone) < begin and not span.is_open_below:
             month = add_months(month, 1)
         return unix_ms(day_start(month, zone))
+
+    def _last_told(self, zone: tzinfo, end: datetime, span: Span) -> int:
+        """Up to when days are told: a month that they were merged into is told as a whole or not at all."""
+        kept = self._first_kept(zone)
+        if kept is None or end >= kept or span.is_open_above:
+            return unix_ms(end)
+        return unix_ms(day_start(local_day(end, zone).replace(day=1), zone))
+
+    def _first_kept(self, zone: tzinfo) -> datetime | None:
+        """The first day of a zone that was not merged into its month; None when none was."""
+        cut = self.facts.days_ms
+        return day_start(local_day(from_unix_ms(cut), zone).replace(day=1), zone) if cut else None
 
     def _has_days_of(self, zone: tzinfo, piece: Piece) -> bool:
         """Whether the question's buckets, if it has any, are the days of that zone."""
