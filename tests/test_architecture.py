@@ -34,7 +34,7 @@ LAYERS = (
 )
 """Imports only point down; the members of a layer are strangers to each other."""
 
-SETTINGS = {"config", "config_file", "keys", "paths"}
+SETTINGS = {"config", "config_file", "home_zone", "keys", "paths"}
 """Read where a program starts, and handed down as values."""
 READS_SETTINGS = {"cli", "proxy", "web", "transport", "api", "__init__", "__main__", *SETTINGS}
 

@@ -38,10 +38,6 @@ detail = "13mo"
 
 [billing]
 anthropic = "subscription"
-
-[default_price]
-input = 3
-output = "15"
 """
 
 
@@ -68,7 +64,6 @@ def test_every_section_is_read(path: Path) -> None:
     assert config.providers == {"vllm": ProviderSettings(base_url="http://127.0.0.1:9000")}
     assert config.fx == {"EUR": {date(2026, 1, 1): Decimal("0.85"), date(2026, 10, 1): Decimal("0.92")}}
     assert config.map == (MapRule(matches={"path": "~/work/acme/**"}, gives={"client": "acme"}),)
-    assert config.default_price == {"input": Decimal(3), "output": Decimal(15)}
 
 
 @pytest.mark.parametrize(
@@ -91,9 +86,8 @@ def test_every_section_is_read(path: Path) -> None:
         ("[[map]]\nclient = 'a'", "map[1] needs something to match", "Match path, app or key"),
         ("map = 1", "map must be a list of tables", None),
         ("[billing]\nopenai = 'free'", "billing.openai must be one of", None),
-        ("[default_price]\ninput = -3", "default_price.input must be a number, zero or more, not -3", None),
-        ("[default_price]\ninput = 'x'", "default_price.input must be a number", None),
-        ("[default_price]\ninputs = 3", "unknown key 'default_price.inputs'", "Did you mean 'input'?"),
+        ("[fx.EUR]\n2026-02-01 = -3", "fx.EUR.2026-02-01 must be a number, zero or more, not -3", None),
+        ("[fx.EUR]\n2026-02-01 = 'x'", "fx.EUR.2026-02-01 must be a number", None),
     ],
 )
 def test_what_cannot_be_meant_is_one_line_with_the_file_and_the_key(

@@ -56,7 +56,7 @@ def test_a_layout_that_cannot_be_edited_by_line_is_written_anew(tmp_path: Path) 
     [
         ("proxy.port", "many", "proxy.port must be a whole number"),
         ("run.modle", "x", "unknown key 'run.modle'"),
-        ("default_price.input", "-1", "default_price.input must be a number, zero or more"),
+        ("on_ledger_failure", "ignore", "on_ledger_failure must be one of refuse, pass"),
     ],
 )
 def test_a_value_that_cannot_be_meant_changes_nothing(tmp_path: Path, name: str, text: str, message: str) -> None:

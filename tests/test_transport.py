@@ -209,6 +209,31 @@ def test_without_settings_rows_go_to_the_users_own_ledger(ledger_path: Path, ups
         assert connection.execute("SELECT count(*) FROM requests").fetchone() == (2,)
 
 
+def test_variables_and_settings_hold_for_programs_too(
+    home: Path, ledger_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the program itself says counts most; then the environment, the settings, the rules for a key."""
+    config = home / ".config" / "llmledger" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        'timezone = "Asia/Kolkata"\n[attribution]\nproject = "settings"\nteam = "core"\n'
+        '[[map]]\nkey = "*WXYZ"\nclient = "acme"\n[billing]\nopenai = "subscription"\n'
+    )
+    monkeypatch.setenv("LLMLEDGER_PROJECT", "variable")
+    monkeypatch.setenv("LLMLEDGER_TAGS", "stage=test")
+    httpx = import_module("httpx")
+    answering = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
+    key = {"authorization": "Bearer abcdefghijklmnopqrstWXYZ"}
+    metering = Metering.of_user(attribution=Attribution(user="ann"), provider="openai")
+    with metering.ledger, httpx.Client(transport=LedgerTransport(answering, metering=metering)) as http:
+        http.post("https://api.openai.com/v1/embeddings", json={"model": "m"}, headers=key)
+
+    (row,) = rows(metering)
+    said = [row[name] for name in ("user", "project", "team", "client", "billing", "tags")]
+    assert said == ["ann", "variable", "core", "acme", "subscription", '{"stage":"test"}']
+    assert metering.ledger.home_zone == "Asia/Kolkata"
+
+
 @libraries
 def test_polls_complete_and_token_counts_make_no_row_as_through_the_proxy(
     library: str, metering: Metering, upstream: Upstream

@@ -13,7 +13,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from llmledger.core.usage import UNITS
 from llmledger.errors import ConfigError
 
 ON_LEDGER_FAILURE = ("refuse", "pass")
@@ -80,8 +79,6 @@ class Config:
     """How long each tier is kept, as `90d` or `13mo`; a tier that is absent is kept for ever."""
     billing: Mapping[str, str] = field(default_factory=dict)
     """How a provider, an app or an import source is paid: `api`, `subscription` or `local`."""
-    default_price: Mapping[str, Decimal] = field(default_factory=dict)
-    """USD per 1M tokens for models that have no price, by price key; a cost from it is marked as estimated."""
 
 
 def load_config(path: Path, *, project: Path | None = None) -> Config:
@@ -124,7 +121,6 @@ def parse_config(settings: Mapping[str, Any], path: Path) -> Config:
         attribution=table.table("attribution").texts(DIMENSIONS),
         retention=table.table("retention").texts(RETENTION),
         billing=_billing(table.table("billing")),
-        default_price=_prices(table.table("default_price")),
     )
 
 
@@ -251,12 +247,6 @@ def _billing(table: _Table) -> dict[str, str]:
     for key in table.values:
         table.choice(key, BILLING_KINDS)
     return table.texts()
-
-
-def _prices(table: _Table) -> dict[str, Decimal]:
-    known = {unit.price_key for unit in UNITS}
-    table.only(known)
-    return {key: table.amount(key) for key in table.values}
 
 
 def _near(name: str, known: Collection[str]) -> str:

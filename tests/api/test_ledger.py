@@ -12,7 +12,7 @@ from llmledger import Attribution, Ledger, Outcome, Selection, Status, Usage, Us
 from llmledger.api.surroundings import price_book, user_paths
 from llmledger.core.words import Billing, CostSource
 from llmledger.errors import LedgerMissing, UsageError
-from llmledger.ledger import open_ledger
+from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.finding import Level
 from llmledger.ledger.verification import verify
 
@@ -145,6 +145,18 @@ def test_a_request_ends_once(ledger: Ledger) -> None:
 def test_an_unknown_id_finds_nothing(ledger: Ledger) -> None:
     """None, not an error."""
     assert ledger.request("ffffffff") is None
+
+
+def test_a_ledger_that_a_program_makes_has_the_zone_of_its_user(
+    ledger_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the command line makes: it is fixed for good, so nobody may take UTC for it unasked."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+
+    with Ledger.open(), Ledger.open(tmp_path / "other.db"):
+        for path in (ledger_path, tmp_path / "other.db"):
+            with open_reader(path) as reader:
+                assert reader.home_zone == "Asia/Kolkata"
 
 
 def test_opening_finds_the_users_own_ledger(ledger_path: Path) -> None:

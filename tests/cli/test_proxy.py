@@ -63,6 +63,20 @@ def test_it_says_what_to_set_and_tells_each_request(home: Path, upstream: Upstre
     assert len(told) == 3
 
 
+def test_the_settings_say_whose_a_request_is(home: Path, upstream: Upstream, ledger_path: Path) -> None:
+    """A rule for a key, a default, and a variable that counts more."""
+    upstream.replies(streamed)
+    rule = '[[map]]\nkey = "*WXYZ"\nclient = "Acme Ltd"\n[attribution]\nteam = "core"\nproject = "default"\n'
+    variables = {"LLMLEDGER_PROJECT": "site", "LLMLEDGER_TAGS": "stage=test"}
+    with program(home, upstream, env=variables, settings=rule) as proxy:
+        body = {"model": "claude-sonnet-4-5", "stream": True}
+        httpx.post(proxy.url + "/anthropic/v1/messages", json=body, headers={"x-api-key": "sk-ant-0123456789WXYZ"})
+        assert proxy.end(signal.SIGTERM) == 0
+
+    (row,) = query(ledger_path, "SELECT client, team, project, tags FROM requests_v1")
+    assert row == ("Acme Ltd", "core", "site", '{"stage":"test"}')
+
+
 def test_the_log_can_be_json_and_holds_no_secrets(home: Path, upstream: Upstream, ledger_path: Path) -> None:
     """litellm#39964: neither keys nor text of anybody in log, ledger, spool or lock."""
     upstream.replies(

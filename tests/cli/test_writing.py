@@ -2,42 +2,13 @@
 
 from pathlib import Path
 
-import pytest
 from tests.conftest import RunCli
 from tests.support.ask import Ask
 from tests.support.chat import streamed
 from tests.support.upstream import Answer, Received, Upstream, json_answer
 
-from llmledger.cli._writing import machine_zone
 from llmledger.ledger import open_reader
 from llmledger.ledger.lock import FileLock, lock_path
-
-
-@pytest.mark.parametrize(
-    ("environ", "zone"),
-    [
-        ({"TZ": "Asia/Kolkata"}, "Asia/Kolkata"),
-        ({"TZ": ":Europe/Berlin"}, "Europe/Berlin"),
-        ({"TZ": "Etc/UTC"}, "UTC"),
-        ({"TZ": "Mars/Base"}, None),
-        ({}, None),
-    ],
-)
-def test_the_zone_of_the_machine_comes_from_its_variable(
-    environ: dict[str, str], zone: str | None, tmp_path: Path
-) -> None:
-    """TZ as POSIX writes it; what is no IANA name is no zone."""
-    assert machine_zone(environ, tmp_path / "localtime") == zone
-
-
-def test_the_zone_of_the_machine_comes_from_its_zone_file(tmp_path: Path) -> None:
-    """/etc/localtime is a link into the zone database."""
-    target = tmp_path / "zoneinfo" / "Pacific" / "Chatham"
-    target.parent.mkdir(parents=True)
-    target.touch()
-    (tmp_path / "localtime").symlink_to(target)
-
-    assert machine_zone({}, tmp_path / "localtime") == "Pacific/Chatham"
 
 
 def test_a_new_ledger_keeps_the_zone_of_its_first_day(ask: Ask, upstream: Upstream, ledger_path: Path) -> None:

@@ -1,13 +1,15 @@
 """What opens a row from a request on the wire, and what never gets into one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from llmledger.config import MapRule
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing, Status
 from llmledger.dialects._contract import Reading
-from llmledger.operations.wire import Keeper, Place, ended_as, open_meter, open_request, with_prefixes, without_echo
+from llmledger.operations.wire import Keeper, Place, ended_as, open_meter, open_request, without_echo
 
 KEEPER = Keeper(source="proxy", fingerprint=lambda key: f"…{key[-4:]}", billing={"corp": "subscription"})
 CHAT = Place(provider="openai", endpoint="/v1/chat/completions", dialect="openai_chat")
@@ -34,14 +36,39 @@ def test_a_place_that_nobody_knows_opens_a_row_too() -> None:
     assert open_meter(CHAT, facts, "gzip") is not None
 
 
-def test_the_path_says_for_whom_where_nothing_else_does() -> None:
-    """The last in the order of precedence."""
-    opening, _ = open_request(CHAT, {}, "", BODY, KEEPER)
-    named = with_prefixes(opening, {"user": "bob", "project": "acme"})
+def test_the_path_says_for_whom_before_the_settings_and_after_the_request() -> None:
+    """The user of the body stays; the project of the path counts more than a default."""
+    settings = replace(KEEPER, attribution=Attribution(project="default", team="core"))
 
-    assert (named.attribution.user, named.attribution.project) == ("ann", "acme")
-    assert with_prefixes(opening, {}) is opening
-    assert opening.attribution == Attribution(user="ann")
+    opening, _ = open_request(CHAT, {}, "", BODY, settings.beneath({"user": "bob", "project": "acme"}))
+
+    assert opening.attribution == Attribution(user="ann", project="acme", team="core")
+    assert settings.beneath({}) is settings
+
+
+def test_rules_for_an_app_or_a_key_say_what_nothing_else_does() -> None:
+    """The first rule that says a thing counts; a rule for a path says nothing of other programs' requests."""
+    rules = (
+        MapRule(matches={"path": "/home/**"}, gives={"client": "path"}),
+        MapRule(matches={"key": "*…abcd"}, gives={"client": "acme", "user": "everybody"}),
+        MapRule(matches={"app": "claude-*"}, gives={"client": "later", "team": "tools"}),
+    )
+    headers = {"authorization": "Bearer sk-abcd", "user-agent": "claude-cli/2.0 (external)"}
+
+    opening, _ = open_request(CHAT, headers, "", BODY, replace(KEEPER, rules=rules))
+    other, _ = open_request(CHAT, {}, "", BODY, replace(KEEPER, rules=rules))
+
+    said = opening.attribution
+    assert (said.client, said.user, said.team) == ("acme", "ann", "tools")
+    assert other.attribution == Attribution(user="ann")
+
+
+def test_an_app_may_be_paid_otherwise_than_its_provider() -> None:
+    """`[billing] claude-cli = "subscription"`, beside a provider that is paid by the token."""
+    keeper = replace(KEEPER, billing={"openai": "api", "claude-cli": "subscription"})
+
+    assert open_request(CHAT, {"user-agent": "claude-cli/2.0"}, "", BODY, keeper)[0].billing is Billing.SUBSCRIPTION
+    assert open_request(CHAT, {"user-agent": "other/1.0"}, "", BODY, keeper)[0].billing is Billing.API
 
 
 def test_an_error_does_not_carry_the_prompt_into_a_row() -> None:

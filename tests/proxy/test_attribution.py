@@ -1,12 +1,16 @@
 """For whom a request is, in every way in which clients of this and other gateways say it; what of it goes on upstream."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.proxy import RunningProxy
+from tests.support.proxy import RunningProxy, running_proxy
 from tests.support.upstream import Upstream, json_answer
+
+from llmledger.config import MapRule
+from llmledger.core.request import Attribution
 
 CHAT = "/openai/v1/chat/completions"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -117,6 +121,20 @@ def test_paths_say_it_for_clients_that_cannot_send_headers(proxy: RunningProxy, 
 
     assert (row["project"], row["user"]) == ("Acme Ltd", "ann")
     assert got.path == CHAT
+
+
+def test_a_path_counts_more_than_the_settings_and_a_rule_less(tmp_path: Path, upstream: Upstream) -> None:
+    """`connect --project` writes the path; what the settings say is for those who say nothing."""
+    rules = (MapRule(matches={"key": "*WXYZ"}, gives={"client": "Acme Ltd", "project": "ruled"}),)
+    settings = Attribution(project="default", team="core")
+    key = {"authorization": "Bearer abcdefghijklmnopqrstWXYZ"}
+    with running_proxy(tmp_path, upstream, attribution=settings, rules=rules) as proxy:
+        row, _ = told(proxy, upstream, key, "/p/named" + CHAT)
+        told(proxy, upstream, key)
+        _, other = proxy.rows(2)
+
+    assert (row["project"], row["team"], row["client"]) == ("named", "core", "Acme Ltd")
+    assert (other["project"], other["client"]) == ("default", "Acme Ltd")
 
 
 @pytest.mark.parametrize(

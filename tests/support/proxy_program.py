@@ -41,12 +41,14 @@ class Program:
 
 
 @contextmanager
-def program(home: Path, upstream: Upstream, *args: str, env: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """A proxy whose OpenAI and Anthropic are the scripted provider."""
+def program(
+    home: Path, upstream: Upstream, *args: str, env: Mapping[str, str] | None = None, settings: str = ""
+) -> Iterator[Program]:
+    """A proxy whose OpenAI and Anthropic are the scripted provider; `settings` are further lines of its file."""
     folder = home / ".config" / "llmledger"
     folder.mkdir(parents=True, exist_ok=True)
     named = "".join(f'[providers.{name}]\nbase_url = "{upstream.url}"\n' for name in ("openai", "anthropic"))
-    (folder / "config.toml").write_text(named)
+    (folder / "config.toml").write_text(named + settings)
     command = [sys.executable, "-m", "llmledger", "proxy", "--port", "0", *args]
     environ = {**os.environ, "HOME": str(home), **(env or {})}
     process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, cwd=home)

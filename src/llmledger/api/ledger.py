@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from llmledger.api.pricing import split_model
-from llmledger.api.surroundings import new_request_id, price_book, user_paths, utc_now
+from llmledger.api.surroundings import new_home_zone, new_request_id, price_book, user_paths, utc_now
 from llmledger.core.period import Clock, parse_window
 from llmledger.core.report import Report
 from llmledger.core.request import Attribution, Begun, Finished, id_text
@@ -72,8 +72,9 @@ class Ledger:
     def open(cls, path: str | Path | None = None, *, create: bool = True) -> Self:
         """Open a ledger: the user's own, or the file at `path`. Raises StorageError when that is impossible."""
         paths = user_paths()
-        store = open_ledger(Path(path) if path is not None else paths.ledger, create=create, now=utc_now)
-        return cls(store, price_book(paths))
+        place = Path(path) if path is not None else paths.ledger
+        zone = "UTC" if place.exists() else new_home_zone(paths)
+        return cls(open_ledger(place, create=create, now=utc_now, home_zone=zone), price_book(paths))
 
     @property
     def path(self) -> Path:

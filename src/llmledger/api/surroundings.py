@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from llmledger.config import load_config
 from llmledger.core.request import request_id_at
 from llmledger.core.window import unix_ms
+from llmledger.home_zone import home_zone
 from llmledger.paths import Paths, find_paths
 from llmledger.pricebook import PriceBook, load, packaged_folder
 
@@ -25,6 +27,11 @@ def new_request_id(at: datetime) -> bytes:
 def user_paths(environ: Mapping[str, str] | None = None) -> Paths:
     """The folders of this user."""
     return find_paths(os.environ if environ is None else environ)
+
+
+def new_home_zone(paths: Paths) -> str:
+    """The zone of a ledger that this user makes now. Raises ConfigError for settings that cannot be used."""
+    return home_zone(os.environ, load_config(paths.config_file).timezone)
 
 
 @lru_cache(maxsize=8)

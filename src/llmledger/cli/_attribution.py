@@ -11,6 +11,7 @@ import typer
 from llmledger.cli._context import surroundings
 
 if TYPE_CHECKING:
+    from llmledger.config import MapRule
     from llmledger.core.request import Attribution
 
 PANEL = "For whom (or LLMLEDGER_CLIENT, LLMLEDGER_PROJECT ...)"
@@ -46,7 +47,7 @@ def attribution(
         tags=read_tags(tags or ()),
         environ=world.environ,
         configured=world.config.attribution,
-        rules=tuple(replace(rule, matches=_expanded(rule.matches)) for rule in world.config.map),
+        rules=map_rules(),
         app=APP,
         host=socket.gethostname() or None,
         key=key,
@@ -54,6 +55,19 @@ def attribution(
     return attribute(told, world.folder)
 
 
+def default_attribution() -> "Attribution":
+    """For whom requests are that say nothing themselves: the environment and the settings, but not this folder."""
+    from llmledger.operations.attribute import Told, attribute
+
+    world = surroundings()
+    host = socket.gethostname() or None
+    return attribute(Told(environ=world.environ, configured=world.config.attribution, host=host), None)
+
+
+def map_rules() -> "tuple[MapRule, ...]":
+    """The `[[map]]` rules of the settings, `~` in their paths as the user's home."""
+    return tuple(replace(rule, matches=_expanded(rule.matches)) for rule in surroundings().config.map)
+
+
 def _expanded(matches: Mapping[str, str]) -> dict[str, str]:
-    """Globs with `~` as the user's home."""
     return {name: str(Path(glob).expanduser()) if name == "path" else glob for name, glob in matches.items()}

@@ -3,12 +3,11 @@
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmledger.cli._attribution import _expanded
+from llmledger.cli._attribution import map_rules
 from llmledger.cli._context import surroundings
 from llmledger.cli._machine import home_of, open_book
 from llmledger.errors import UsageError
@@ -36,7 +35,7 @@ def attributor() -> "Callable[[Path | None, str | None], Attribution]":
     from llmledger.operations.attribute import Told, attribute
 
     world = surroundings()
-    rules = tuple(replace(rule, matches=_expanded(rule.matches)) for rule in world.config.map)
+    rules = map_rules()
     host, home = socket.gethostname() or None, home_of(world)
 
     def find(folder: Path | None, app: str | None) -> "Attribution":

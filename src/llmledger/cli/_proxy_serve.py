@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmledger.cli._attribution import default_attribution
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note, warn
 from llmledger.errors import AnswerIsNo, LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from llmledger.core.request import Attribution, Finished
+    from llmledger.core.request import Finished
     from llmledger.proxy.serve import Place
     from llmledger.proxy.workers import Worker
 
@@ -75,7 +76,7 @@ def _serve(
     manners = Manners(pass_on=world.config.on_ledger_failure == "pass", warn=warn)
     with writing(service.ledger, manners=manners) as opened:
         setup = replace(
-            proxy_setup(opened, service.place.host, _default_attribution()),
+            proxy_setup(opened, service.place.host, default_attribution()),
             access_key=service.access_key,
             on_disconnect=service.on_disconnect,
             about=about,
@@ -84,22 +85,3 @@ def _serve(
         if tell is not None:
             setup = replace(setup, on_finished=lambda finished: note(tell(finished)))
         run(listener, lambda: application(setup), on_server=is_ready)
-
-
-def _default_attribution() -> "Attribution":
-    """For whom requests are that say nothing themselves: the settings and the environment, but not this folder."""
-    from llmledger.core.request import Attribution
-
-    world = surroundings()
-
-    def told(name: str) -> str | None:
-        return world.environ.get(f"LLMLEDGER_{name.upper()}") or world.config.attribution.get(name)
-
-    return Attribution(
-        client=told("client"),
-        user=told("user"),
-        team=told("team"),
-        project=told("project"),
-        operation=told("operation"),
-        host=socket.gethostname() or None,
-    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from llmledger.cli._attribution import map_rules
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import warn
 from llmledger.core.request import request_id_at
@@ -41,6 +42,7 @@ def proxy_setup(ledger: "Ledger", host: str, attribution: "Attribution") -> "Set
         on_disconnect=world.config.proxy.on_disconnect,
         billing=world.config.billing,
         attribution=attribution,
+        rules=map_rules(),
         monotonic=time.monotonic,
         on_trouble=warn,
     )

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from llmledger.core.cost import Component
@@ -29,6 +29,11 @@ class Attribution:
     session: str | None = None
     branch: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def over(self, beneath: "Attribution") -> "Attribution":
+        """What this one says, and what it leaves open as another does; of a tag that both have, this one's counts."""
+        missing = {one.name: getattr(beneath, one.name) for one in fields(self) if getattr(self, one.name) is None}
+        return replace(self, **missing, tags={**beneath.tags, **self.tags})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

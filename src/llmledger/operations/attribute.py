@@ -39,11 +39,14 @@ class Told:
     """Fingerprint of the API key."""
 
 
-def attribute(told: Told, folder: Path) -> Attribution:
-    """For whom a request of the working folder is made; the project falls back to the name of the git root."""
-    root = git_root(folder)
+def attribute(told: Told, folder: Path | None) -> Attribution:
+    """For whom a request of the working folder is made; the project falls back to the name of the git root.
+
+    Without a folder, as for requests of other programs, neither git nor paths say anything.
+    """
+    root = git_root(folder) if folder is not None else None
     found: dict[str, str | None] = {"project": root.name if root else None}
-    found.update(_by_rules(told, folder))
+    found.update(by_rules(told.rules, path=str(folder or ""), app=told.app, key=told.key))
     found.update({name: value for name, value in told.configured.items() if name in DIMENSIONS})
     for name in DIMENSIONS:
         value = told.flags.get(name) or told.environ.get(f"LLMLEDGER_{name.upper()}")
@@ -88,10 +91,13 @@ def git_branch(root: Path) -> str | None:
     return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
 
 
-def _by_rules(told: Told, folder: Path) -> dict[str, str]:
-    facts = {"path": str(folder), "app": told.app or "", "key": told.key or ""}
+def by_rules(
+    rules: Iterable[Rule], *, path: str = "", app: str | None = None, key: str | None = None
+) -> dict[str, str]:
+    """What the rules of the settings say of a request; the first that says a thing counts. `key` is a fingerprint."""
+    facts = {"path": path, "app": app or "", "key": key or ""}
     found: dict[str, str] = {}
-    for rule in told.rules:
+    for rule in rules:
         if all(_matches(facts[name], glob) for name, glob in rule.matches.items() if name in facts):
             for name, value in rule.gives.items():
                 found.setdefault(name, value)

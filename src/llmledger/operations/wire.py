@@ -1,7 +1,7 @@
 """A request as it is on the wire: what opens its row, and the meter that reads its answer."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
@@ -12,6 +12,7 @@ from llmledger.dialects import decoded, load, unpacked
 from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.dialects._request import texts
 from llmledger.operations import request_headers as header
+from llmledger.operations.attribute import Rule, by_rules
 from llmledger.operations.record import Opening
 
 CHARACTERS_PER_TOKEN = 4
@@ -65,9 +66,15 @@ class Keeper:
     source: str
     fingerprint: Callable[[str], str]
     billing: Mapping[str, str] = field(default_factory=dict)
-    """How a provider is paid, where the settings say so."""
+    """How an app or a provider is paid, where the settings say so."""
     attribution: Attribution = header.NOBODY
     """What holds for a request that says nothing itself."""
+    rules: Sequence[Rule] = ()
+    """For whom requests of an app or a key are, where nothing else says it."""
+
+    def beneath(self, words: Mapping[str, str]) -> "Keeper":
+        """The same for a request whose path says for whom it is: that counts more than the settings."""
+        return replace(self, attribution=replace(self.attribution, **words)) if words else self  # type: ignore[arg-type]
 
 
 def open_request(
@@ -80,7 +87,11 @@ def open_request(
         plain = unpacked(body, headers.get("content-encoding"))
         facts = load(place.dialect).read_request(plain, path=path)
     key = header.credential(headers, query)
-    told = keeper.billing.get(place.provider)
+    fingerprint = keeper.fingerprint(key) if key else None
+    attribution = header.attribution(headers, facts, key=fingerprint, beneath=keeper.attribution)
+    if keeper.rules:
+        attribution = _ruled(attribution, keeper.rules)
+    told = keeper.billing.get(attribution.app or "") or keeper.billing.get(place.provider)
     opening = Opening(
         provider=place.provider,
         model=facts.model or "",
@@ -88,9 +99,7 @@ def open_request(
         dialect=place.dialect or "none",
         endpoint=place.endpoint[:200],
         billing=Billing(told) if told else header.billing_of(key, headers, is_local=place.is_local),
-        attribution=header.attribution(
-            headers, facts, key=keeper.fingerprint(key) if key else None, beneath=keeper.attribution
-        ),
+        attribution=attribution,
         client_request_id=header.client_request_id(headers),
         input_tokens=-(-facts.input_characters // CHARACTERS_PER_TOKEN) or None,
         max_output_tokens=facts.max_output_tokens,
@@ -99,11 +108,10 @@ def open_request(
     return opening, facts
 
 
-def with_prefixes(opening: Opening, named: Mapping[str, str]) -> Opening:
-    """The same, with what the path says for whom it is, where nothing else said so."""
-    attribution = opening.attribution
-    missing = {name: value for name, value in named.items() if getattr(attribution, name) is None}
-    return replace(opening, attribution=replace(attribution, **missing)) if missing else opening  # type: ignore[arg-type]
+def _ruled(attribution: Attribution, rules: Sequence[Rule]) -> Attribution:
+    found = by_rules(rules, app=attribution.app, key=attribution.key)
+    missing = {name: value for name, value in found.items() if getattr(attribution, name) is None}
+    return replace(attribution, **missing) if missing else attribution  # type: ignore[arg-type]
 
 
 def over_limit(begun: Begun, headers: Mapping[str, str]) -> str | None:

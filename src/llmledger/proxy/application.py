@@ -1,7 +1,7 @@
 """Put the proxy together from what it was given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -9,6 +9,7 @@ from llmledger._version import VERSION
 from llmledger.core.redaction import fingerprint
 from llmledger.core.request import Attribution, Finished
 from llmledger.ledger import Ledger
+from llmledger.operations.attribute import Rule
 from llmledger.operations.record import Recorder
 from llmledger.operations.request_headers import NOBODY
 from llmledger.operations.wire import Keeper
@@ -50,6 +51,7 @@ class Setup:
     on_disconnect: str = "drain"
     billing: Mapping[str, str] = field(default_factory=dict)
     attribution: Attribution = NOBODY
+    rules: Sequence[Rule] = ()
     on_finished: Callable[[Finished], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
     about: Mapping[str, object] = field(default_factory=dict)
@@ -71,6 +73,7 @@ async def application(setup: Setup) -> AsyncIterator[ProxyApp]:
                 fingerprint=lambda key: fingerprint(key, ledger_id=setup.ledger.ledger_id),
                 billing=setup.billing,
                 attribution=setup.attribution,
+                rules=setup.rules,
             ),
             on_disconnect=setup.on_disconnect,
             on_finished=setup.on_finished,

@@ -20,7 +20,6 @@ from llmledger.operations.wire import (
     open_meter,
     open_request,
     over_limit,
-    with_prefixes,
     without_echo,
 )
 from llmledger.proxy.credentials import SWITCHED, Credentials
@@ -135,14 +134,15 @@ class Metered:
 
     def _opening(self, body: bytes) -> Opening:
         asked = self._asked
-        opening, self._facts = open_request(asked.route, asked.headers, asked.query, body, self._world.keeper)
+        keeper = self._world.keeper.beneath(asked.prefixes)
+        opening, self._facts = open_request(asked.route, asked.headers, asked.query, body, keeper)
         session = opening.attribution.session
         if self._world.credentials.has_switched(session, opening.billing):
             self._has_switched = True
             self._world.on_trouble(
                 f"session {session} has changed from a subscription to an API key: from now on it costs money."
             )
-        return with_prefixes(opening, asked.prefixes)
+        return opening
 
     async def _served(self, begun: Begun, body: bytes) -> tuple[Status, str | None]:
         """Send the request on and relay its answer; answers with how it ended."""

@@ -4,7 +4,6 @@ import time
 from types import ModuleType
 from typing import Any
 
-from llmledger.core.redaction import fingerprint
 from llmledger.core.request import Begun, id_text
 from llmledger.core.words import Status
 from llmledger.dialects import from_path
@@ -16,7 +15,6 @@ from llmledger.operations.record import Ending
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import (
     CLIENT_GONE,
-    Keeper,
     Place,
     ended_as,
     is_free,
@@ -112,13 +110,8 @@ class _Metered(Call):
         super().__init__(metering, place, request)
         self._headers = dict(request.headers)
         self._query = request.url.query.decode("latin-1")
-        keeper = Keeper(
-            source="api",
-            fingerprint=lambda key: fingerprint(key, ledger_id=metering.ledger.ledger_id),
-            attribution=metering.attribution,
-        )
         self._recorder = metering.recorder
-        opening, self._facts = open_request(place, self._headers, self._query, _content(request), keeper)
+        opening, self._facts = open_request(place, self._headers, self._query, _content(request), metering.keeper)
         self._begun: Begun = self._recorder.draft(opening, started_at=metering.now())
         self.refusal = over_limit(self._begun, self._headers)
         if self.refusal is None:

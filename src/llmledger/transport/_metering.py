@@ -2,19 +2,24 @@
 
 import os
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from re import match
 from typing import Any
 from warnings import warn
 
+from llmledger.config import load_config
+from llmledger.core.redaction import fingerprint
 from llmledger.core.request import Attribution, request_id_at
 from llmledger.core.window import unix_ms
-from llmledger.ledger import Ledger, open_ledger
+from llmledger.home_zone import home_zone
+from llmledger.ledger import Ledger, Manners, open_ledger
+from llmledger.operations.attribute import Rule, Told, attribute
 from llmledger.operations.record import Recorder
 from llmledger.operations.request_headers import NOBODY
+from llmledger.operations.wire import Keeper
 from llmledger.paths import find_paths
 from llmledger.pricebook import PriceBook, load, packaged_folder
 from llmledger.pricebook.provider import Provider
@@ -41,6 +46,10 @@ class Metering:
     ledger: Ledger
     book: PriceBook
     attribution: Attribution = NOBODY
+    rules: Sequence[Rule] = ()
+    """For whom requests of an app or a key are, where nothing else says it."""
+    billing: Mapping[str, str] = field(default_factory=dict)
+    """How a provider is paid, where its credential does not tell."""
     provider: str | None = None
     """Who is asked, where the address does not say so, such as a gateway of your own."""
     now: Callable[[], datetime] = _utc_now
@@ -49,12 +58,37 @@ class Metering:
 
     @classmethod
     def of_user(cls, *, attribution: Attribution = NOBODY, provider: str | None = None) -> "Metering":
-        """The user's own ledger and prices. Raises StorageError."""
+        """The user's own ledger, prices and settings; what `attribution` leaves open, variables and settings say.
+
+        Raises StorageError for a ledger, ConfigError for settings that cannot be used.
+        """
         paths = find_paths(os.environ)
+        config = load_config(paths.config_file)
         layers = (packaged_folder(), paths.managed_pricing, paths.user_pricing)
-        book = load([folder for folder in layers if folder.is_dir()])
+        ledger = open_ledger(
+            paths.ledger,
+            now=_utc_now,
+            home_zone=home_zone(os.environ, config.timezone),
+            manners=Manners(pass_on=config.on_ledger_failure == "pass", warn=_warned),
+        )
         return cls(
-            ledger=open_ledger(paths.ledger, now=_utc_now), book=book, attribution=attribution, provider=provider
+            ledger=ledger,
+            book=load([folder for folder in layers if folder.is_dir()]),
+            attribution=attribution.over(attribute(Told(environ=os.environ, configured=config.attribution), None)),
+            rules=config.map,
+            billing=config.billing,
+            provider=provider,
+        )
+
+    @property
+    def keeper(self) -> Keeper:
+        """What is known of every request of this program."""
+        return Keeper(
+            source="api",
+            fingerprint=lambda key: fingerprint(key, ledger_id=self.ledger.ledger_id),
+            billing=self.billing,
+            attribution=self.attribution,
+            rules=self.rules,
         )
 
     @property
