@@ -16,9 +16,9 @@ from functools import cache
 from itertools import combinations
 
 from tests.support.planted import FIRST, FIRST_MS, TERMS, Case, Rows, a_case
-from tests.support.plants import LOOKS_LIKE, PLANTS, Plant, sown
+from tests.support.plants import HIDES, LOOKS_LIKE, PLANTS, Plant, sown
 
-from llmledger.core.reconcile.causes import HIDES, Cause, Finding, Grain
+from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison, compare
 
 QUIET = ((Cause.MATCHED,), (Cause.ROUNDING,))
@@ -127,7 +127,7 @@ def _found_as(
         return "held"
     if (Cause.UNEXPLAINED,) in classes:
         return "open"
-    hides = any(cause in HIDES.get(PLANTS[one][0], ()) and seen[plant] <= seen[one] for one in plants)
+    hides = any(plant in HIDES.get(one, ()) and seen[plant] <= seen[one] for one in plants)
     return "hidden" if hides else "wrong"
 
 

@@ -215,3 +215,11 @@ LOOKS_LIKE: Mapping[Plant, frozenset[Cause]] = {
     alias: frozenset({Cause.MISSING_IN_STATEMENT, Cause.MISSING_IN_LEDGER}),
 }
 """What a plant rightly is found as at the other grains: of single requests, those beyond the edge are not on the bill."""
+
+HIDES: Mapping[Plant, frozenset[Plant]] = {
+    # Where nothing is billed, no price is told.
+    capacity: frozenset({batch, geography, context_tier, price_change}),
+    # The factor of a mode on a price that our table does not have is just another price.
+    price_change: frozenset({batch, geography}),
+}
+"""What a plant leaves no trace of in a period and model that it shares with it, whatever the grain."""

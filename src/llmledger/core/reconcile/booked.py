@@ -63,8 +63,13 @@ class Booked(NamedTuple):
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether its usage is not exactly known: broken off, estimated, or tried more than once."""
-        return self.quality != "exact" or self.status != "completed" or self.attempts > 1
+        """Whether what was billed for it is not exactly known: broken off, estimated, or tried more than once."""
+        return self.is_estimated or self.attempts > 1
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether its own usage is not exactly known."""
+        return self.quality != "exact" or self.status != "completed"
 
     @property
     def cost(self) -> Decimal:

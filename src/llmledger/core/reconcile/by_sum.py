@@ -1,12 +1,13 @@
 """A statement of sums against a ledger: cells by period and model, then keys, day boundary, names, and causes cell by cell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from llmledger.core.reconcile.booked import NANO, QUARTER_MS, TOKENS, ZERO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.aliases import lonely, twins
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
 from llmledger.core.reconcile.coverage import Coverages
@@ -15,23 +16,10 @@ from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.keys import known_keys, take_away, unseen_keys
 from llmledger.core.reconcile.view import Claim, View
 from llmledger.core.statement import Format
-from llmledger.core.usage import Quantity
 
 DAY_MS = 86_400_000
 MOST_ROWS = 50_000
 """Rows of one cell that are looked at for evidence; a cell of more is explained by its sums alone."""
-
-
-_ByModel = dict[tuple[str, str], dict[Block, Cell]]
-
-
-def _most(same: int, of: int) -> bool:
-    """Whether enough periods are the same: more than half, or half of several."""
-    return 2 * same > of or (same > 1 and 2 * same == of)
-
-
-def _of_tokens(told: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    return {meter: count for meter, count in told.items() if count and meter in TOKENS}
 
 
 @dataclass(slots=True)
@@ -129,7 +117,7 @@ class Aggregate:
 
     def _boundary(self, halves: HalfHours) -> bool:
         """Book the ledger again if its days begin elsewhere; whether they do."""
-        billed_only, ledger_only = self._lonely()
+        billed_only, ledger_only = lonely(self.table.cells)
         shift = shift_of(self.table.cells, halves, self._step * 4 + NANO, nameless={*billed_only, *ledger_only})
         if shift is None:
             return False
@@ -158,46 +146,11 @@ class Aggregate:
         yield from self.source.rows(block[0] + self._shift, block[1] + self._shift, self._providers)
 
     def _aliases(self) -> None:
-        """A model that only the statement has and one that only the ledger has are one if most periods have the same of both."""
-        billed_only, ledger_only = self._lonely()
-        for (provider, model), told in sorted(billed_only.items()):
-            twins = [
-                name
-                for (other, name), has in sorted(ledger_only.items())
-                if other == provider
-                and _most(sum(block in told and self._same(told[block], has[block]) for block in has), len(has))
-            ]
-            if len(twins) == 1:
-                ledger_only.pop((provider, twins[0]))
-                for block in told:
-                    cell = self.table.cells.pop((block, provider, model))
-                    merge(self.table.cell((block, provider, twins[0])).billed, cell.billed)
-
-    def _same(self, told: Cell, has: Cell) -> bool:
-        if told.billed.quantity:
-            return _of_tokens(told.billed.quantity) == _of_tokens(has.ledger.quantity)
-        # Fees for what the ledger did not count say nothing about a name.
-        unmet = [
-            meter for meter in told.billed.money if meter and meter not in TOKENS and meter not in has.ledger.money
-        ]
-        billed = told.billed.total - sum((told.billed.money[meter] for meter in unmet), ZERO)
-        gap = abs(billed - has.ledger.total)
-        return bool(billed) and gap <= self._step * told.billed.line_count + NANO * has.ledger.requests
-
-    def _lonely(self) -> tuple[_ByModel, _ByModel]:
-        """Models that only the statement has, and that only the ledger has, with their cells."""
-        sides: tuple[_ByModel, _ByModel] = ({}, {})
-        both: set[tuple[str, str]] = set()
-        for (block, provider, model), cell in self.table.cells.items():
-            has_lines, has_rows = bool(cell.billed.line_count), bool(cell.ledger.requests)
-            if has_lines and has_rows:
-                both.add((provider, model))
-            elif model and has_lines:
-                sides[0].setdefault((provider, model), {})[block] = cell
-            elif has_rows:
-                sides[1].setdefault((provider, model), {})[block] = cell
-        first, second = ({name: told for name, told in side.items() if name not in both} for side in sides)
-        return first, second
+        """Take a model that only the statement has and one that only the ledger has for one where most of them is the same."""
+        for (provider, model), name in twins(self.table.cells, self._step).items():
+            for block in [key[0] for key in self.table.cells if key[1:] == (provider, model)]:
+                cell = self.table.cells.pop((block, provider, model))
+                merge(self.table.cell((block, provider, name)).billed, cell.billed)
 
     def _cells(self, halves: HalfHours) -> None:
         waiting: dict[Block, list[CellKey]] = defaultdict(list)

@@ -119,18 +119,6 @@ SAME_TRACE: Mapping[Grain, tuple[frozenset[Cause], ...]] = {
 """Causes that leave the same trace at a grain. A finding names those of its group that its evidence does not exclude."""
 
 
-HIDES: Mapping[Cause, frozenset[Cause]] = {
-    # The factor of a tier on a price that our table does not have is just another price.
-    Cause.PRICE: frozenset({Cause.TIER}),
-    # Which requests the bill lacks is not told: what else happened to them only changes their sums.
-    Cause.MISSING_IN_STATEMENT: frozenset({Cause.REASONING}),
-    # What a request that the ledger lacks counted is not known: a split in another only changes what it seems to have counted.
-    Cause.MISSING_IN_LEDGER: frozenset({Cause.CACHED_SPLIT, Cause.CACHE_TTL}),
-    Cause.INTERRUPTED: frozenset({Cause.CACHED_SPLIT, Cause.CACHE_TTL}),
-}
-"""What leaves no trace of its own beside a cause in the same period and model, whatever the grain."""
-
-
 def told_apart(grain: Grain, cause: Cause, excluded: Iterable[Cause] = ()) -> tuple[Cause, ...]:
     """The cause with those that leave its trace at this grain, less the ones that other evidence excludes.
 

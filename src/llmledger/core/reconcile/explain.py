@@ -16,6 +16,7 @@ from llmledger.core.reconcile.cells import Side
 from llmledger.core.reconcile.claims import LONG, MODES, copies, duplicates, exact_claims, other_keys
 from llmledger.core.reconcile.money_only import has_large, of_money
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
+from llmledger.core.reconcile.whole_requests import whole_requests
 from llmledger.core.usage import Quantity
 
 _MOST_TOGETHER = 2
@@ -42,18 +43,27 @@ def explain(view: View) -> list[Claim]:
     given = _given_away(view)
     if given is not None:
         claim, as_if_billed = given
-        return [claim, *_explained(as_if_billed)]
-    plain = _explained(view)
+        return [claim, *_further(as_if_billed)]
+    plain = _further(view)
     for claim in duplicates(view) if _rank(plain)[0] else ():
-        other = [claim, *_explained(_without_copies(view))]
+        other = [claim, *_further(_without_copies(view))]
         # Of two as good: what the bill lacks and the ledger has twice is a copy; what the bill has more of is none.
         lacks = any(Cause.MISSING_IN_STATEMENT in one.causes for one in plain)
         plain = min(*((other, plain) if lacks else (plain, other)), key=_rank)
     for claim in other_keys(view) if _rank(plain)[0] else ():
-        other = [claim, *_explained(_without_key(view, claim))]
+        other = [claim, *_further(_without_key(view, claim))]
         if not _rank(other)[0]:
             return other
     return plain
+
+
+def _further(view: View) -> list[Claim]:
+    """Where no cause is sure: the requests that make the difference, if any do, and what explains the rest."""
+    plain = _explained(view)
+    if view.grain is Grain.REQUEST or not _rank(plain)[0]:
+        return plain
+    told = whole_requests(view)
+    return plain if told is None else [*told.claims, *_explained(told.view)]
 
 
 def _rank(claims: Sequence[Claim]) -> tuple[bool, int]:
@@ -212,7 +222,15 @@ def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None
         return (Cause.INTERRUPTED,) if view.uncertain else None
     if has_input and not sum(gap.get(meter, ZERO) for meter in INPUTS):
         return None  # the same input told apart differently: no estimate comes out so
-    return (Cause.INTERRUPTED,) if view.uncertain and _same_count(view) else None
+    return _both_ways(view) if view.uncertain and _same_count(view) else None
+
+
+def _both_ways(view: View) -> tuple[Cause, ...]:
+    """As many requests with more of one meter and less of another: estimates, or one request more and another less."""
+    tried = any(row.attempts > 1 for row in view.rows)
+    if any(row.is_estimated for row in view.rows) and not (tried and view.is_late):
+        return (Cause.INTERRUPTED,)
+    return (Cause.MISSING_IN_STATEMENT, Cause.INTERRUPTED)
 
 
 def _same_count(view: View) -> bool:
