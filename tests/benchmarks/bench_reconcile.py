@@ -1,4 +1,8 @@
-"""Reconcile a million statement lines with a million requests: by id, and by day and meter; wall time and memory."""
+"""Reconcile a million statement lines with a million requests: by id, and by day and meter; wall time and memory.
+
+Each with lines that all agree, and with a tenth and all of them disagreeing: another price, input told apart otherwise, more output,
+or an id that the ledger does not know.
+"""
 
 import csv
 import json
@@ -25,6 +29,8 @@ _COLUMNS = (
     "request_id, provider_request_id, started_ms, model_id, attribution_id, trait_id, outcome_id, attempts, cache_hit,"
     " input_tokens, cache_read_tokens, output_tokens, cost_nanousd, components"
 )
+_ODD_SHARES = (0, 10, 100)
+"""Percent of the lines that disagree."""
 _GENERATIONS = (
     "generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_cached,model_permaslug,api_key_name\n"
 )
@@ -37,13 +43,15 @@ def measure(scratch: Path, smoke: bool) -> Iterator[Figure]:
     ledger = scratch / "ledger.db"
     _make(ledger, count)
     for name, write in (("by id", _write_generations), ("by day and meter", _write_costs)):
-        path = scratch / f"{name.replace(' ', '_')}.csv"
-        write(path, count)
-        bare = _bare(path)
-        wall, busy, memory = _reconciled(path, ledger)
-        yield Figure(f"{count:,} lines {name}", wall, "s", bare, "reading the CSV", "30 s")
-        yield Figure(f"{count:,} lines {name}, CPU", busy, "s", budget="30 s")
-        yield Figure(f"{count:,} lines {name}, memory", memory, "MB", budget="400 MB")
+        for odd in _ODD_SHARES:
+            path = scratch / f"{name.replace(' ', '_')}_{odd}.csv"
+            write(path, count, odd)
+            what = f"{count:,} lines {name}" + (f", {odd} % disagreeing" if odd else "")
+            bare = _bare(path)
+            wall, busy, memory = _reconciled(path, ledger)
+            yield Figure(what, wall, "s", bare, "reading the CSV", "30 s")
+            yield Figure(f"{what}, CPU", busy, "s", budget="30 s")
+            yield Figure(f"{what}, memory", memory, "MB", budget="400 MB")
 
 
 def _row(number: int) -> Row:
@@ -82,20 +90,32 @@ def _stored(number: int, model: int) -> tuple[object, ...]:
     return identity, f"gen-{model}-abcdefgh-{number:09d}", at, model, 1, 1, 1, 1, 0, prompt, cached, output, cost, text
 
 
-def _write_generations(path: Path, count: int) -> None:
+def _write_generations(path: Path, count: int, odd: int) -> None:
     with path.open("w", encoding="utf-8") as stream:
         stream.write(_GENERATIONS)
         for number in range(count):
             at, prompt, cached, output = _row(number)
+            identity = f"gen-1-abcdefgh-{number:09d}"
             cost = (prompt - cached) * 250 + cached * 25 + output * 2_000
+            if number % 100 < odd:
+                cost, cached, output, identity = _otherwise(number // 100, (cost, cached, output, identity))
             moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
             amount = f"{cost / 10**9:.9f}"
-            stream.write(
-                f"gen-1-abcdefgh-{number:09d},{moment},{amount},{prompt},{output},{cached},demo/model,laptop\n"
-            )
+            stream.write(f"{identity},{moment},{amount},{prompt},{output},{cached},demo/model,laptop\n")
 
 
-def _write_costs(path: Path, count: int) -> None:
+def _otherwise(turn: int, told: tuple[int, int, int, str]) -> tuple[int, int, int, str]:
+    """The same line in one of the four ways in which lines disagree."""
+    cost, cached, output, identity = told
+    return (
+        (cost * 2, cached, output, identity),
+        (cost + cached * 225, 0, output, identity),
+        (cost + 7 * 2_000, cached, output + 7, identity),
+        (cost + 300 * 2_000, cached, output + 300, identity.replace("gen-1", "gen-9")),
+    )[turn % 4]
+
+
+def _write_costs(path: Path, count: int, odd: int) -> None:
     """One line for each meter of every three requests: as many lines as requests, and together all that they cost."""
     prices = {"input": 250, "cached input": 25, "output": 2_000}
     with path.open("w", encoding="utf-8") as stream:
@@ -104,7 +124,8 @@ def _write_costs(path: Path, count: int) -> None:
             for number, three in enumerate(_batched(rows, 3)):
                 told = (sum(p - c for _, p, c, _ in three), sum(row[2] for row in three), sum(row[3] for row in three))
                 for (kind, price), quantity in zip(prices.items(), told, strict=True):
-                    head = f"{day},{day + 86400},{quantity * price / 10**9:.9f},usd,{quantity},tokens"
+                    more = 7 if kind == "output" and number % 100 < odd else 0
+                    head = f"{day},{day + 86400},{(quantity + more) * price / 10**9:.9f},usd,{quantity + more},tokens"
                     stream.write(f'{head},"demo/model, {kind}",key_{number % 4},proj_{number % 50}\n')
 
 

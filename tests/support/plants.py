@@ -197,7 +197,7 @@ PLANTS: Mapping[Plant, tuple[Cause, frozenset[Grain]]] = {
     context_tier: (Cause.CONTEXT_TIER, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     price_change: (Cause.PRICE, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     alias: (Cause.MATCHED, frozenset({Grain.METER, Grain.DAY})),
-    retried: (Cause.INTERRUPTED, frozenset({Grain.METER, Grain.MONEY})),
+    retried: (Cause.INTERRUPTED, frozenset({Grain.METER, Grain.MONEY, Grain.DAY})),
     no_usage_chunk: (Cause.INTERRUPTED, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     server_tools: (Cause.TOOL_FEES, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),
     inner_iterations: (Cause.MISSING_IN_LEDGER, frozenset({Grain.REQUEST, Grain.METER, Grain.MONEY, Grain.DAY})),

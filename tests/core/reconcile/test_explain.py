@@ -120,11 +120,11 @@ def test_more_output_without_a_reason_stays_unexplained() -> None:
 
 
 def test_the_count_of_requests_tells_missing_ones_from_estimates() -> None:
-    """With as many billed requests as ours, an uncertain row explains more tokens; with more, one is missing."""
+    """With as many billed requests as ours, more tokens are an uncertain row's or missing in one; with more, one is missing."""
     rows = [a_row(quality="partial")]
     day = a_line(quantities={"input_tokens": 1_500, "output_tokens": 130}, amount="0.00645", requests=1)
 
-    assert list(classes(found([day], rows))) == ["interrupted or estimated"]
+    assert list(classes(found([day], rows))) == ["ambiguous (missing in ledger or interrupted or estimated)"]
     assert list(classes(found([day._replace(requests=2)], rows))) == [
         "ambiguous (missing in ledger or other key or host)"
     ]

@@ -243,10 +243,10 @@ class Requests:
         counts = self.counts[line.key or ""]
         counts[0] += tokens(line.quantities)
         counts[2] += 1
-        excluded: tuple[Cause, ...] = (Cause.REASONING,)
+        excluded: tuple[Cause, ...] = (Cause.REASONING, Cause.INTERRUPTED)
         words = "no request of the ledger has this id, or these tokens at this time"
         if line.key and line.key in self.matched_keys:
-            excluded = (Cause.REASONING, Cause.OTHER_KEY)
+            excluded = (*excluded, Cause.OTHER_KEY)
         causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
         if line.key and line.key not in self.matched_keys and self.matched_keys:
             causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"

@@ -84,7 +84,7 @@ class Grain(StrEnum):
 
 SAME_TRACE: Mapping[Grain, tuple[frozenset[Cause], ...]] = {
     Grain.REQUEST: (
-        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.REASONING}),
+        frozenset({Cause.MISSING_IN_LEDGER, Cause.OTHER_KEY, Cause.INTERRUPTED, Cause.REASONING}),
         frozenset({Cause.PRICE, Cause.TIER, Cause.CONTEXT_TIER}),
     ),
     Grain.METER: (

@@ -83,13 +83,15 @@ def _reasoning_of_some(view: View) -> Iterator[Claim]:
     spent = view.priced({"output_tokens": gap}) if gap else None
     if gap is None or spent is None:
         return
+    # An estimate that is off by just these tokens would be a chance, but a single number meets some sum now and then.
+    guessed = (Cause.INTERRUPTED,) if any(row.is_estimated for row in view.rows) else ()
     by_time = sorted(view.rows, key=lambda row: row.started_ms)
     for rows, word in ((by_time, "first"), (by_time[::-1], "last")):
         sums = list(accumulate(int(row.usage.get("reasoning_tokens", 0)) for row in rows))
         if abs(gap) in sums[:-1]:
             count = sums.index(int(abs(gap))) + 1
             words = f"{gap:+,} output tokens are billed: exactly the reasoning tokens of the {word} {count} requests"
-            yield Claim((Cause.REASONING,), {"output_tokens": gap}, _shown(spent), words)
+            yield Claim((Cause.REASONING, *guessed), {"output_tokens": gap}, _shown(spent), words)
             return
 
 

@@ -137,6 +137,11 @@ def _gaps(
             yield key, abs(told - tokens.get(key, ZERO)), ZERO
         else:
             yield key, abs((billed or ZERO) - money.get(key, ZERO)), tolerance
+    # What the shift moves to a day on which nothing of the model is billed disagrees as well.
+    counted = {key[1:]: told is not None for key, (told, _) in wanted.items()}
+    for key, count in tokens.items():
+        if key not in wanted and key[1:] in counted:
+            yield (key, count, ZERO) if counted[key[1:]] else (key, money.get(key, ZERO), tolerance)
 
 
 def _by_block(

@@ -227,10 +227,13 @@ def _lacking(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...] | None
 
 def _both_ways(view: View) -> tuple[Cause, ...]:
     """As many requests with more of one meter and less of another: estimates, or one request more and another less."""
-    tried = any(row.attempts > 1 for row in view.rows)
-    if any(row.is_estimated for row in view.rows) and not (tried and view.is_late):
+    if any(row.is_estimated for row in view.rows) and not (_was_tried_again(view) and view.is_late):
         return (Cause.INTERRUPTED,)
     return (Cause.MISSING_IN_STATEMENT, Cause.INTERRUPTED)
+
+
+def _was_tried_again(view: View) -> bool:
+    return any(row.attempts > 1 for row in view.rows)
 
 
 def _same_count(view: View) -> bool:
@@ -250,12 +253,10 @@ def _above(view: View, gap: Mapping[str, Decimal]) -> tuple[Cause, ...]:
         excluded.add(Cause.OTHER_KEY)
     if not view.uncertain:
         excluded.add(Cause.INTERRUPTED)
-    if view.billed.counts_requests and view.billed.requests > view.ledger.requests:
+    if view.billed.counts_requests and view.billed.requests > view.ledger.requests and not _was_tried_again(view):
         excluded.add(Cause.INTERRUPTED)
     if _same_count(view):
         excluded.add(Cause.OTHER_KEY)
-        if view.uncertain:
-            return (Cause.REASONING, Cause.INTERRUPTED) if Cause.REASONING not in excluded else (Cause.INTERRUPTED,)
     return told_apart(view.grain, Cause.MISSING_IN_LEDGER, excluded)
 
 
