@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -207,6 +207,13 @@ class _Late(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._parts())
+
+    # What `Mapping` would make of the three above, without their detours: these are asked of every request.
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._parts().get(name, default)
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._parts().items()
 
     def _parts(self) -> dict[str, Any]:
         if self._known is None:

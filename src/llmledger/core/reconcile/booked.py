@@ -78,8 +78,8 @@ class Booked(NamedTuple):
 
     @property
     def input_size(self) -> int:
-        """All input tokens of the request: what context tiers look at."""
-        return int(self.usage.get("input_tokens", 0))
+        """All input tokens of the request, of a sum those of one on average: what context tiers look at."""
+        return int(self.usage.get("input_tokens", 0)) // max(self.requests, 1)
 
 
 Skip = Callable[[int, int], bool]

@@ -11,13 +11,13 @@ from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
-from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, money, quantities, tokens
+from llmledger.core.reconcile.alike import Alike, Group
+from llmledger.core.reconcile.booked import NANO, ZERO, Booked, LedgerSource, UnitPrice, quantities, tokens
 from llmledger.core.reconcile.causes import Cause, Finding, Grain, told_apart
-from llmledger.core.reconcile.cells import EPOCH, Billed, Canonical, Side, ms_of, time_of
+from llmledger.core.reconcile.cells import EPOCH, Canonical, ms_of, time_of
 from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.gather import SAMPLE, Priced
-from llmledger.core.reconcile.view import View
 from llmledger.core.statement import StatementLine
 from llmledger.core.usage import Quantity
 
@@ -73,6 +73,8 @@ class Requests:
     meters: frozenset[str]
     half_step: Decimal = ZERO
     """Half of what the statement's rows are rounded to."""
+    alike: Alike = field(init=False)
+    """The pairs that disagree, until they are explained."""
     marks: Marks = field(default_factory=Marks)
     loose: list[Priced] = field(default_factory=list)
     matched_keys: set[str] = field(default_factory=set)
@@ -87,6 +89,9 @@ class Requests:
     _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
     _equal: dict[tuple[int, str, str], _Sum] = field(default_factory=dict)
     """Those of the sums that matched exactly, by day, provider and model as the lines name them."""
+
+    def __post_init__(self) -> None:
+        self.alike = Alike(self.unit_price, self.canonical, self.meters, self.half_step)
 
     def match(self, lines: Iterable[Priced]) -> None:
         """Match lines by id, in chunks; what has no partner is kept for the second rung."""
@@ -123,6 +128,7 @@ class Requests:
         for bucket in near.values():
             for line, usd in bucket:
                 self._unseen(line, usd)
+        self._explain()
         return [self._finding(key, total) for key, total in sorted(self._sums.items(), key=_by_place)]
 
     def coverage(self) -> tuple[Coverage, ...]:
@@ -180,7 +186,7 @@ class Requests:
         counts[2] += 1
         counts[3] += 1
         if usd is None:
-            self._pair_tokens(line, row)
+            self._unlike(line, usd, row)
             return
         cost = row.cost
         gap = usd - cost
@@ -189,8 +195,22 @@ class Requests:
         elif abs(gap) <= self.half_step + NANO:
             self._add((Cause.ROUNDING,), gap, cost, (line, row), "within the rounding of its rows")
         else:
-            for claim in explain(self._view(line, usd, row)):
-                self._add(claim.causes, claim.amount, cost, (line, row), claim.evidence)
+            self._unlike(line, usd, row)
+
+    def _unlike(self, line: StatementLine, usd: Decimal | None, row: Booked) -> None:
+        self.alike.add(line, usd, row)
+        if self.alike.is_full:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Class the pairs that disagree, those that do alike together."""
+        for group, view in self.alike.take():
+            if not view.tells_money and not view.quantity_gap:
+                self._add_group(group, (Cause.MATCHED,), ZERO, ZERO, "by the provider's id, in tokens")
+                continue
+            cost = group.cost if view.tells_money else ZERO
+            for claim in explain(view):
+                self._add_group(group, claim.causes, claim.amount, cost, claim.evidence)
                 cost = ZERO
 
     def _agreed(self, line: StatementLine, cost: Decimal) -> None:
@@ -208,36 +228,6 @@ class Requests:
         total.ledger += cost
         if total.line_count <= SAMPLE:
             total.lines.append(line.number)
-
-    def _pair_tokens(self, line: StatementLine, row: Booked) -> None:
-        view = self._view(line, None, row)
-        if not view.quantity_gap:
-            self._add((Cause.MATCHED,), ZERO, ZERO, (line, row), "by the provider's id, in tokens")
-            return
-        for claim in explain(view):
-            self._add(claim.causes, ZERO, ZERO, (line, row), claim.evidence)
-
-    def _view(self, line: StatementLine, usd: Decimal | None, row: Booked) -> View:
-        start = ms_of(line.since)
-        paid = {} if usd is None else {"": usd}
-        billed = Billed(quantity=dict(line.quantities), money=paid, requests=1, line_count=1, has_money=usd is not None)
-        billed.counts_requests = True
-        ledger = Side(quantities(row, self.meters), money(row, self.meters), 1)
-        return View(
-            grain=Grain.REQUEST,
-            block=(start, start),
-            provider=line.provider,
-            model=self.canonical(row.provider, row.served_model or row.model),
-            billed=billed,
-            ledger=ledger,
-            tolerance=self.half_step + NANO,
-            line_tolerance=self.half_step,
-            unit_price=self.unit_price,
-            rows=(row,),
-            meters=self.meters,
-            has_keys=True,
-            tells_money=usd is not None,
-        )
 
     def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
         counts = self.counts[line.key or ""]
@@ -294,6 +284,20 @@ class Requests:
                     total.lines.append(thing.number)
             elif thing.request_id and not is_fine and len(total.ids) < SAMPLE:
                 total.ids.append(thing.request_id.hex())
+
+    def _add_group(self, group: Group, causes: tuple[Cause, ...], gap: Decimal, cost: Decimal, words: str) -> None:
+        is_fine = causes[0] in (Cause.MATCHED, Cause.ROUNDING)
+        line = group.line
+        name = self.canonical(line.provider, line.model)
+        total = self._sums[group.day, line.provider, name, None if is_fine else line.key, causes, words]
+        total.amount += gap
+        total.requests += group.count
+        total.billed += gap + cost
+        total.ledger += cost
+        total.line_count += group.count
+        total.lines += group.billed.lines[: SAMPLE - len(total.lines)]
+        if not is_fine:
+            total.ids += group.ids[: SAMPLE - len(total.ids)]
 
     def _finding(self, place: tuple[object, ...], total: _Sum) -> Finding:
         day, provider, model, key, causes, words = place
