@@ -16,7 +16,7 @@ from functools import cache
 from itertools import combinations
 
 from tests.support.planted import FIRST, FIRST_MS, TERMS, Case, Rows, a_case
-from tests.support.plants import HIDES, LOOKS_LIKE, PLANTS, Plant, day_boundary, sown
+from tests.support.plants import HIDES, LOOKS_LIKE, PLANTS, Plant, alias, day_boundary, sown
 
 from llmledger.core.reconcile.booked import Booked
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
@@ -106,7 +106,7 @@ def judged(seed: int, plants: tuple[Plant, ...], grain: Grain, comparison: Compa
     shown = [
         plant for plant in plants if grain in PLANTS[plant][1] and PLANTS[plant][0] is not Cause.MATCHED and seen[plant]
     ]
-    verdicts = {_found_as(plant, plants, seen, found) for plant in shown}
+    verdicts = {_found_as(plant, plants, seen, found, grain) for plant in shown}
     if verdicts == {"right"} and not all(_is_exact(seed, plants, plant, grain, comparison) for plant in shown):
         return "held"
     if not verdicts:
@@ -127,6 +127,7 @@ def _found_as(
     plants: tuple[Plant, ...],
     seen: Mapping[Plant, frozenset[Place]],
     found: Mapping[Place, Sequence[tuple[Cause, ...]]],
+    grain: Grain,
 ) -> str:
     cause = PLANTS[plant][0]
     classes = [causes for place in seen[plant] for causes in found.get(place, ())]
@@ -139,7 +140,9 @@ def _found_as(
         return "held"
     if (Cause.UNEXPLAINED,) in classes:
         return "open"
-    hides = any(plant in HIDES.get(one, ()) and seen[plant] <= seen[one] for one in plants)
+    # What is billed under a name that nothing connects with the ledger's is compared with nothing.
+    nameless = frozenset() if grain in PLANTS[alias][1] else frozenset({alias})
+    hides = any((plant in HIDES.get(one, ()) or one in nameless) and seen[plant] <= seen[one] for one in plants)
     return "hidden" if hides else "wrong"
 
 

@@ -179,7 +179,7 @@ class Aggregate:
     def _rows_of(self, block: Block, keys: list[CellKey]) -> dict[CellKey, list[Booked]]:
         found: dict[CellKey, list[Booked]] = {key: [] for key in keys}
         for row in self._rows(block):
-            for key, _, _ in self.table.place(row, row.started_ms - self._shift):
+            for key in self.table.keys_of(row, row.started_ms - self._shift):
                 if key in found and len(found[key]) <= MOST_ROWS:
                     found[key].append(row)
         return {key: rows if len(rows) <= MOST_ROWS else [] for key, rows in found.items()}

@@ -1,7 +1,7 @@
 """Cells: what was billed and what the ledger has, per period and model, side by side and by meter."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -204,6 +204,14 @@ class Table:
         shared = {meter: told.pop(meter) for meter in apart if meter in told}
         paid = {meter: spent.pop(meter) for meter in apart if meter in spent}
         return [(own, told, spent), ((block, row.provider, ""), shared, paid)]
+
+    def keys_of(self, row: Booked, at: int) -> Iterator[CellKey]:
+        """The cells that a row may count in at a time: its own, and that of meters billed for all models together."""
+        block = self.calendar.block_at(at)
+        is_whole = row.provider in self.totals_only
+        yield block, row.provider, "" if is_whole else self.canonical(row.provider, row.served_model or row.model)
+        if self.without_model and not is_whole:
+            yield block, row.provider, ""
 
     def book(self, row: Booked, at: int) -> Placed:
         """Add a row of the ledger to the cells that it belongs to at a time, and say which."""

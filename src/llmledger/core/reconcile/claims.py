@@ -20,7 +20,6 @@ MODES: tuple[Mapping[str, str], ...] = (
 """Selectors that providers price apart from their standard rate."""
 THRESHOLDS = (128_000, 200_000, 256_000, 272_000, 512_000)
 LONG: Mapping[str, str] = {"context_window": "long"}
-_TOGETHER_MS = 2_000
 
 
 def exact_claims(view: View) -> list[Claim]:
@@ -64,7 +63,7 @@ def _split_words(moved: Mapping[str, Decimal]) -> str:
 
 def _reasoning(view: View) -> Iterator[Claim]:
     """Reasoning tokens added twice or not at all."""
-    doubled = sum(int(row.usage.get("reasoning_tokens", 0)) for row in copies(view))
+    doubled = sum(int(row.usage.get("reasoning_tokens", 0)) for row in view.copies)
     weak = view.grain is Grain.MONEY
     counts = sorted({view.thought, view.thought - doubled} - {0})
     for thought, (sign, word) in product(counts, ((1, "more"), (-1, "fewer"))):
@@ -81,7 +80,7 @@ def _reasoning_of_some(view: View) -> Iterator[Claim]:
     """The reasoning of the requests before or after a moment: some client counts it only from then on."""
     gap = view.quantity_gap.get("output_tokens")
     spent = view.priced({"output_tokens": gap}) if gap else None
-    if gap is None or spent is None:
+    if gap is None or spent is None or not view.thought:
         return
     # An estimate that is off by just these tokens would be a chance, but a single number meets some sum now and then.
     guessed = (Cause.INTERRUPTED,) if any(row.is_estimated for row in view.rows) else ()
@@ -111,23 +110,9 @@ def _ids(rows: list[Booked]) -> tuple[str, ...]:
     return tuple(row.request_id.hex() for row in rows[:8] if row.request_id)
 
 
-def copies(view: View) -> list[Booked]:
-    """Requests that the ledger has twice, of each pair the one whose usage is less sure."""
-    last: dict[object, Booked] = {}
-    found: list[Booked] = []
-    for row in view.rows:
-        alike = (row.model, tuple(sorted(row.usage.items())), row.cost_nanousd)
-        by_id = row.provider_request_id and ("id", row.provider_request_id)
-        twin = last.get(by_id) if by_id else last.get(alike)
-        if twin is not None and (by_id or row.started_ms - twin.started_ms <= _TOGETHER_MS):
-            found.append(twin if twin.is_uncertain and not row.is_uncertain else row)
-        last[by_id or alike] = row
-    return found
-
-
 def duplicates(view: View) -> Iterator[Claim]:
     """The same request in the ledger twice: under one id of the provider, or alike at the same moment from two sources."""
-    doubled = copies(view)
+    doubled = view.copies
     if doubled:
         told, spent = _sums(view, doubled, -1)
         yield Claim(
@@ -164,9 +149,9 @@ def _twice(view: View) -> Iterator[Claim]:
 def _context_tier(view: View) -> Iterator[Claim]:
     """Large requests at the price of long prompts, where the ledger has the short one (or the reverse)."""
     for limit in THRESHOLDS:
-        large = [row for row in view.rows if row.input_size > limit]
-        if not large:
+        if view.largest <= limit:
             return
+        large = [row for row in view.rows if row.input_size > limit]
         spent: dict[str, Decimal] = defaultdict(Decimal)
         for row in large:
             for meter, quantity in quantities(row, view.meters).items():

@@ -1,5 +1,6 @@
 """Day boundaries: whether one shift of the clock makes the days of a statement and of the ledger agree."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,14 +19,18 @@ _FEWEST_CELLS = 2
 
 Model = tuple[str, str]
 """Provider and model."""
+Slot = tuple[int, str, str]
+"""A half hour, counted from 1970, provider and model."""
+_Wanted = Mapping[CellKey, tuple[Decimal | None, Decimal | None]]
+"""Tokens and money that are billed, each None where the statement does not tell it."""
 
 
 @dataclass(slots=True)
 class HalfHours:
     """Money and tokens of the ledger by half hour and model: days of any zone can be summed from them."""
 
-    money: dict[tuple[int, str, str], Decimal] = field(default_factory=dict)
-    tokens: dict[tuple[int, str, str], Decimal] = field(default_factory=dict)
+    money: dict[Slot, Decimal] = field(default_factory=dict)
+    tokens: dict[Slot, Decimal] = field(default_factory=dict)
 
     def add(self, placed: Placed, ms: int) -> None:
         """Count a row in its half hour; which day's cell it belongs to is for the shift to say."""
@@ -44,6 +49,64 @@ class HalfHours:
         return found
 
 
+class _Running:
+    """Amounts by half hour as running sums of each model: what any day has of them is the difference of two."""
+
+    def __init__(self, amounts: Mapping[Slot, Decimal]) -> None:
+        self._models: dict[Model, tuple[list[int], list[Decimal]]] = {}
+        for (slot, provider, model), amount in sorted(amounts.items()):
+            slots, totals = self._models.setdefault((provider, model), ([], [ZERO]))
+            slots.append(slot)
+            totals.append(totals[-1] + amount)
+
+    def by_block(self, blocks: list[Block], offset: int) -> dict[CellKey, Decimal]:
+        """The sums of days that begin so much later; those without any half hour are left out."""
+        found: dict[CellKey, Decimal] = {}
+        for (provider, model), (slots, totals) in self._models.items():
+            for block in blocks:
+                first, last = (bisect_left(slots, (edge + offset) // HALF_MS) for edge in block)
+                if first < last:
+                    found[block, provider, model] = totals[last] - totals[first]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """What is billed on which days, and what the ledger has at which hours."""
+
+    wanted: _Wanted
+    blocks: list[Block]
+    tokens: _Running
+    money: _Running
+    tolerance: Decimal
+
+    @classmethod
+    def of(
+        cls, cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal, nameless: Collection[Model]
+    ) -> "_Days":
+        blocks = sorted({key[0] for key in cells})
+        return cls(_wanted(cells, nameless), blocks, _Running(halves.tokens), _Running(halves.money), tolerance)
+
+    def unlike(self, offset: int) -> tuple[set[CellKey], Decimal]:
+        """The cells that disagree under a shift, and by how much in all."""
+        gaps = list(self._gaps(offset))
+        return {key for key, gap, allowed in gaps if gap > allowed}, sum((gap for _, gap, _ in gaps), ZERO)
+
+    def _gaps(self, offset: int) -> Iterator[tuple[CellKey, Decimal, Decimal]]:
+        """By how much each cell is off under a shift, and what of it is allowed."""
+        tokens, money = (running.by_block(self.blocks, offset) for running in (self.tokens, self.money))
+        for key, (told, billed) in self.wanted.items():
+            if told is not None:
+                yield key, abs(told - tokens.get(key, ZERO)), ZERO
+            else:
+                yield key, abs((billed or ZERO) - money.get(key, ZERO)), self.tolerance
+        # What the shift moves to a day on which nothing of the model is billed disagrees as well.
+        counted = {key[1:]: told is not None for key, (told, _) in self.wanted.items()}
+        for key, count in tokens.items():
+            if key not in self.wanted and key[1:] in counted:
+                yield (key, count, ZERO) if counted[key[1:]] else (key, money.get(key, ZERO), self.tolerance)
+
+
 def shift_of(
     cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal, *, nameless: Collection[Model] = ()
 ) -> int | None:
@@ -52,45 +115,35 @@ def shift_of(
     Models that are `nameless`, since one side alone has their names, are taken together by provider. A positive shift means
     that the statement's day begins later than it says. None when no shift does.
     """
-    wanted = _wanted(cells, nameless)
-    halves = halves.pooled(nameless)
-    blocks = sorted({key[0] for key in cells})
-    if len(blocks) < _FEWEST_CELLS or not wanted:
+    days = _Days.of(cells, halves.pooled(nameless), tolerance, nameless)
+    if len(days.blocks) < _FEWEST_CELLS or not days.wanted:
         return None
-    plain, _ = _disagreeing(wanted, halves, blocks, 0, tolerance)
+    plain = len(days.unlike(0)[0])
     if plain < _FEWEST_CELLS:
         return None
-    best = min(OFFSETS_MS, key=lambda offset: _disagreeing(wanted, halves, blocks, offset, tolerance))
-    left, _ = _disagreeing(wanted, halves, blocks, best, tolerance)
+    sizes = ((offset, _size(days.unlike(offset))) for offset in OFFSETS_MS)
+    best, (left, _) = min(sizes, key=lambda one: one[1])
     return best if left * 2 <= plain and plain - left >= _FEWEST_CELLS else None
+
+
+def _size(unlike: tuple[set[CellKey], Decimal]) -> tuple[int, Decimal]:
+    return len(unlike[0]), unlike[1]
 
 
 def suspects(cells: Mapping[CellKey, Cell], halves: HalfHours, tolerance: Decimal, shift: int) -> frozenset[CellKey]:
     """The cells that some shift would change, which makes some agree or most gaps go, and no more disagree than at `shift`."""
-    wanted, blocks = _wanted(cells, ()), sorted({key[0] for key in cells})
-    plain, far = _unlike(wanted, halves, blocks, shift, tolerance)
-    before = _by_block(halves.tokens, blocks, shift)
+    days = _Days.of(cells, halves, tolerance, ())
+    plain, far = days.unlike(shift)
+    before = days.tokens.by_block(days.blocks, shift)
     found: set[CellKey] = set()
     for offset in OFFSETS_MS:
-        left, near = _unlike(wanted, halves, blocks, offset, tolerance)
+        left, near = days.unlike(offset)
         # That days are shifted is known once a shift was found, so that another one as good is enough.
         is_better = bool(shift) or (near < far and (plain - left or 2 * near < far))
         if len(left) <= len(plain) and is_better:
-            after = _by_block(halves.tokens, blocks, offset)
-            found |= {key for key in wanted if before.get(key) != after.get(key)}
+            after = days.tokens.by_block(days.blocks, offset)
+            found |= {key for key in days.wanted if before.get(key) != after.get(key)}
     return frozenset(found)
-
-
-def _unlike(
-    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
-    halves: HalfHours,
-    blocks: list[Block],
-    offset: int,
-    tolerance: Decimal,
-) -> tuple[set[CellKey], Decimal]:
-    """The cells that disagree under a shift, and by how much in all."""
-    gaps = list(_gaps(wanted, halves, blocks, offset, tolerance))
-    return {key for key, gap, allowed in gaps if gap > allowed}, sum((gap for _, gap, _ in gaps), ZERO)
 
 
 def _wanted(
@@ -108,56 +161,6 @@ def _wanted(
 
 def _both(left: Decimal | None, right: Decimal | None) -> Decimal | None:
     return right if left is None else left if right is None else left + right
-
-
-def _disagreeing(
-    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
-    halves: HalfHours,
-    blocks: list[Block],
-    offset: int,
-    tolerance: Decimal,
-) -> tuple[int, Decimal]:
-    """How many cells disagree under a shift, and by how much in all."""
-    unlike, distance = _unlike(wanted, halves, blocks, offset, tolerance)
-    return len(unlike), distance
-
-
-def _gaps(
-    wanted: Mapping[CellKey, tuple[Decimal | None, Decimal | None]],
-    halves: HalfHours,
-    blocks: list[Block],
-    offset: int,
-    tolerance: Decimal,
-) -> Iterator[tuple[CellKey, Decimal, Decimal]]:
-    """By how much each cell is off under a shift, and what of it is allowed."""
-    tokens = _by_block(halves.tokens, blocks, offset)
-    money = _by_block(halves.money, blocks, offset)
-    for key, (told, billed) in wanted.items():
-        if told is not None:
-            yield key, abs(told - tokens.get(key, ZERO)), ZERO
-        else:
-            yield key, abs((billed or ZERO) - money.get(key, ZERO)), tolerance
-    # What the shift moves to a day on which nothing of the model is billed disagrees as well.
-    counted = {key[1:]: told is not None for key, (told, _) in wanted.items()}
-    for key, count in tokens.items():
-        if key not in wanted and key[1:] in counted:
-            yield (key, count, ZERO) if counted[key[1:]] else (key, money.get(key, ZERO), tolerance)
-
-
-def _by_block(
-    halves: Mapping[tuple[int, str, str], Decimal], blocks: list[Block], offset: int
-) -> dict[CellKey, Decimal]:
-    block_of: dict[int, Block] = {}
-    for block in blocks:
-        for slot in range((block[0] + offset) // HALF_MS, (block[1] + offset) // HALF_MS):
-            block_of[slot] = block
-    found: dict[CellKey, Decimal] = {}
-    for (slot, provider, model), amount in halves.items():
-        day = block_of.get(slot)
-        if day is not None:
-            key = day, provider, model
-            found[key] = found.get(key, ZERO) + amount
-    return found
 
 
 def shift_words(offset: int) -> str:

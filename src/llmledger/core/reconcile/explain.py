@@ -13,7 +13,7 @@ from itertools import combinations
 from llmledger.core.reconcile.booked import TOKENS, ZERO, money, quantities
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.reconcile.cells import Side
-from llmledger.core.reconcile.claims import LONG, MODES, copies, duplicates, exact_claims, other_keys
+from llmledger.core.reconcile.claims import LONG, MODES, duplicates, exact_claims, other_keys
 from llmledger.core.reconcile.money_only import has_large, of_money
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
 from llmledger.core.reconcile.whole_requests import whole_requests
@@ -74,7 +74,7 @@ def _rank(claims: Sequence[Claim]) -> tuple[bool, int]:
 
 def _without_copies(view: View) -> View:
     """The cell as if the ledger had each request once."""
-    gone = copies(view)
+    gone = view.copies
     once = Side(dict(view.ledger.quantity), dict(view.ledger.money), view.ledger.requests - len(gone))
     for row in gone:
         for meter, quantity in quantities(row, view.meters).items():
@@ -82,7 +82,7 @@ def _without_copies(view: View) -> View:
         for meter, amount in money(row, view.meters).items():
             once.money[meter] -= amount
     names = {id(row) for row in gone}
-    return replace(view, ledger=once, rows=[row for row in view.rows if id(row) not in names], _asked={})
+    return view.but(ledger=once, rows=[row for row in view.rows if id(row) not in names])
 
 
 def _without_key(view: View, claim: Claim) -> View:
@@ -90,7 +90,7 @@ def _without_key(view: View, claim: Claim) -> View:
     counted = {meter: Decimal(quantity) for meter, quantity in view.billed.quantity.items()}
     kept: dict[str, Quantity] = {**less(counted, claim.quantity)}
     billed = replace(view.billed, quantity=kept, money=less(view.billed.money, claim.money))
-    return replace(view, billed=billed, _asked={})
+    return view.but(billed=billed)
 
 
 def _given_away(view: View) -> tuple[Claim, View] | None:
@@ -104,7 +104,7 @@ def _given_away(view: View) -> tuple[Claim, View] | None:
     given = Claim(
         (Cause.TIER, Cause.CREDITS), {}, {meter: -amount for meter, amount in priced.items() if amount}, words
     )
-    return given, replace(view, billed=replace(view.billed, money=priced))
+    return given, view.but(billed=replace(view.billed, money=priced))
 
 
 def _explained(view: View) -> list[Claim]:

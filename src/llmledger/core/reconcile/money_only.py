@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from llmledger.core.reconcile.booked import TOKENS, ZERO
 from llmledger.core.reconcile.causes import Cause, told_apart
-from llmledger.core.reconcile.claims import THRESHOLDS, copies
+from llmledger.core.reconcile.claims import THRESHOLDS
 from llmledger.core.reconcile.view import INPUTS, Claim, View
 
 _WRITES = INPUTS[2:]
@@ -51,7 +51,7 @@ def of_money(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
 
 def has_large(view: View) -> bool:
     """Whether a request here is large enough for the price of long prompts."""
-    return any(row.input_size > THRESHOLDS[0] for row in view.rows)
+    return view.largest > THRESHOLDS[0]
 
 
 def _without_evidence(view: View) -> set[Cause]:
@@ -60,7 +60,7 @@ def _without_evidence(view: View) -> set[Cause]:
         Cause.INTERRUPTED: bool(view.uncertain),
         Cause.REASONING: bool(view.thought),
         Cause.CONTEXT_TIER: has_large(view),
-        Cause.DUPLICATE: bool(copies(view)),
+        Cause.DUPLICATE: bool(view.copies),
         Cause.CACHED_SPLIT: _differ(view, INPUTS),
         Cause.CACHE_TTL: _differ(view, _WRITES),
         Cause.DAY_BOUNDARY: view.may_be_shifted,
@@ -92,4 +92,4 @@ def _one_factor(view: View) -> Decimal | None:
         return None
     factor = billed / ours
     is_count = any(abs(one - one.to_integral_value()) * _SURE < 1 for one in (factor, 1 / factor))
-    return None if is_count or view.uncertain or copies(view) else factor
+    return None if is_count or view.uncertain or view.copies else factor

@@ -1,16 +1,20 @@
 """A cell that does not agree, as the explaining functions see it: differences, prices, rows, and what is tolerated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any, TypeVar
 
-from llmledger.core.reconcile.booked import ZERO, Booked, UnitPrice
+from llmledger.core.reconcile.booked import ZERO, Booked, UnitPrice, quantities
 from llmledger.core.reconcile.causes import Cause, Grain
 from llmledger.core.reconcile.cells import Billed, Block, Side
 from llmledger.core.statement import NO_CONTEXT
+from llmledger.core.usage import Quantity
 
 INPUTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 _PLACES = Decimal("1e-30")
+_TOGETHER_MS = 2_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class View:
     """Whether money is compared here; else tokens alone."""
     _asked: dict[tuple[str, object], Decimal | None] = field(default_factory=dict)
     """Prices that were asked before, by meter and context, or by meter as the ledger priced it."""
+    _gaps: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """The gaps, once they were asked for."""
+    _of_rows: dict[str, Any] = field(default_factory=dict)
+    """What was found out about the rows before: every rule asks, and they may be many."""
 
     @property
     def by_meter(self) -> bool:
@@ -78,6 +86,11 @@ class View:
         """Billed less ledger by meter, zeros left out; empty when the statement tells none."""
         if not self.knows_quantities and self.billed.line_count:
             return {}
+        if "quantity" not in self._gaps:
+            self._gaps["quantity"] = self._quantity_gap()
+        return dict(self._gaps["quantity"])
+
+    def _quantity_gap(self) -> dict[str, Decimal]:
         names = {*self.billed.quantity, *self.ledger.quantity}
         gaps = {
             meter: Decimal(self.billed.quantity.get(meter, 0)) - Decimal(self.ledger.quantity.get(meter, 0))
@@ -88,8 +101,11 @@ class View:
     @property
     def money_gap(self) -> dict[str, Decimal]:
         """Billed less ledger by meter (or as one under ""), zeros left out; empty when the statement tells no money."""
-        if not self.tells_money:
-            return {}
+        if "money" not in self._gaps:
+            self._gaps["money"] = self._money_gap() if self.tells_money else {}
+        return dict(self._gaps["money"])
+
+    def _money_gap(self) -> dict[str, Decimal]:
         names = {*self.billed.money, *self.ledger.money}
         gaps = {
             meter: self.billed.money.get(meter, ZERO) - self.ledger.money.get(meter, ZERO) for meter in sorted(names)
@@ -137,12 +153,50 @@ class View:
     @property
     def thought(self) -> int:
         """Reasoning tokens of its requests."""
-        return sum(int(row.usage.get("reasoning_tokens", 0)) for row in self.rows)
+        return self._once("thought", lambda: sum(int(row.usage.get("reasoning_tokens", 0)) for row in self.rows))
 
     @property
     def uncertain(self) -> list[Booked]:
         """The ledger's rows here whose usage is not exactly known."""
-        return [row for row in self.rows if row.is_uncertain]
+        return self._once("uncertain", lambda: [row for row in self.rows if row.is_uncertain])
+
+    @property
+    def copies(self) -> list[Booked]:
+        """Requests that the ledger has twice, of each pair the one whose usage is less sure."""
+        return self._once("copies", lambda: _copies(self.rows))
+
+    @property
+    def told(self) -> list[dict[str, Quantity]]:
+        """What each of its requests counted, by meter."""
+        return self._once("told", lambda: [quantities(row, self.meters) for row in self.rows])
+
+    @property
+    def largest(self) -> int:
+        """The input tokens of its largest request."""
+        return self._once("largest", lambda: max((row.input_size for row in self.rows), default=0))
+
+    def but(self, **changes: Any) -> "View":
+        """The same cell with some of it changed."""
+        return replace(self, **changes, _asked={}, _gaps={}, _of_rows={} if "rows" in changes else self._of_rows)
+
+    def _once(self, name: str, find: Callable[[], _T]) -> _T:
+        if name not in self._of_rows:
+            self._of_rows[name] = find()
+        found: _T = self._of_rows[name]
+        return found
+
+
+def _copies(rows: Sequence[Booked]) -> list[Booked]:
+    last: dict[object, Booked] = {}
+    found: list[Booked] = []
+    for row in rows:
+        by_id = row.provider_request_id
+        who = ("id", by_id) if by_id else (row.model, frozenset(row.usage.items()), row.cost_nanousd)
+        twin = last.get(who)
+        if twin is not None and (by_id or row.started_ms - twin.started_ms <= _TOGETHER_MS):
+            found.append(twin if twin.is_uncertain and not row.is_uncertain else row)
+        last[who] = row
+    return found
 
 
 def less(left: Mapping[str, Decimal], right: Mapping[str, Decimal]) -> dict[str, Decimal]:

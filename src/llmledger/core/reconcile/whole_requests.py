@@ -6,9 +6,9 @@ one choice of them makes the difference and no other does.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate
+from operator import add
 
 from llmledger.core.reconcile.booked import TOKENS, Booked, money, quantities
 from llmledger.core.reconcile.causes import Cause
@@ -25,6 +25,7 @@ Vector = tuple[int, ...]
 _Choice = tuple[int, ...]
 """By request: -1 not billed, 0 billed, 1 billed once more."""
 _Told = Mapping[str, Quantity]
+_Project = Callable[[_Told], Vector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +39,45 @@ class Explained:
 def whole_requests(view: View) -> Explained | None:
     """The one choice of requests that makes the difference of all tokens, or of all input; None when none or several do."""
     gap = {meter: int(count) for meter, count in view.quantity_gap.items() if meter in TOKENS}
-    told = [quantities(row, view.meters) for row in view.rows]
-    if not gap or not told or not view.billed.line_count:
+    if not gap or not view.rows or not view.billed.line_count:
         return None
-    for project in _projections(gap, told):
+    find = _by_halves if _choices(view.rows) <= MOST_CHOICES else _last_ones
+    for project in _projections(view, gap):
         target = project(gap)
         if sum(map(bool, target)) >= _FEWEST_METERS:
-            choice = _choice(target, [project(one) for one in told], [row.attempts > 1 for row in view.rows])
-            if choice is not None:
-                return _explained(view, choice)
+            found = find(target, view, project)
+            first, second = next(found, None), next(found, None)
+            if first is not None and second is None:
+                return _explained(view, first)
     return None
 
 
-def _projections(gap: _Told, told: Sequence[_Told]) -> Iterator[Callable[[_Told], Vector]]:
+def _choices(rows: Sequence[Booked]) -> int:
+    count = 1
+    for row in rows:
+        count *= len(_states(row))
+        if count > MOST_CHOICES:
+            break
+    return count
+
+
+def _states(row: Booked) -> tuple[int, ...]:
+    return (0, -1, 1) if row.attempts > 1 else (0, -1)
+
+
+def _projections(view: View, gap: _Told) -> Iterator[_Project]:
     """What of the tokens is compared: all of them; input in all and output, however told apart; input alone."""
-    names = sorted({meter for one in (gap, *told) for meter in one if meter in TOKENS})
+    names = sorted({meter for meter in (*gap, *view.ledger.quantity) if meter in TOKENS})
     yield lambda one: tuple(int(one.get(name, 0)) for name in names)
     rest = [name for name in names if name not in INPUTS]
     yield lambda one: (sum(int(one.get(name, 0)) for name in INPUTS), *(int(one.get(name, 0)) for name in rest))
     yield lambda one: tuple(int(one.get(name, 0)) for name in INPUTS)
 
 
-def _choice(target: Vector, told: Sequence[Vector], tried: Sequence[bool]) -> _Choice | None:
-    states = [(0, -1, 1) if again else (0, -1) for again in tried]
-    count = 1
-    for some in states:
-        count *= len(some)
-    found = _by_halves(target, told, states) if count <= MOST_CHOICES else _last_ones(target, told)
-    first, second = next(found, None), next(found, None)
-    return first if second is None else None
-
-
-def _by_halves(target: Vector, told: Sequence[Vector], states: Sequence[Sequence[int]]) -> Iterator[_Choice]:
+def _by_halves(target: Vector, view: View, project: _Project) -> Iterator[_Choice]:
     """Every choice that makes the target: those of one half of the requests are looked up in those of the other."""
+    told = [project(one) for one in view.told]
+    states = [_states(row) for row in view.rows]
     middle = len(told) // 2
     left: dict[Vector, list[_Choice]] = {}
     for total, choice in _sums(told[:middle], states[:middle], len(target)):
@@ -92,16 +99,15 @@ def _sums(told: Sequence[Vector], states: Sequence[Sequence[int]], width: int) -
     return sums
 
 
-def _last_ones(target: Vector, told: Sequence[Vector]) -> Iterator[_Choice]:
+def _last_ones(target: Vector, view: View, project: _Project) -> Iterator[_Choice]:
     """The requests from a moment on, which an export does not have yet."""
-    sums = accumulate(
-        reversed(told),
-        lambda total, one: tuple(a - b for a, b in zip(total, one, strict=True)),
-        initial=(0,) * len(target),
-    )
-    for count, total in enumerate(sums):
-        if total == target:
-            yield (0,) * (len(told) - count) + (-1,) * count
+    left = target
+    for count, one in enumerate(reversed(view.told), start=1):
+        if max(left) > 0:
+            return
+        left = tuple(map(add, left, project(one)))
+        if not any(left):
+            yield (0,) * (len(view.rows) - count) + (-1,) * count
 
 
 def _explained(view: View, choice: _Choice) -> Explained:
@@ -121,7 +127,7 @@ def _explained(view: View, choice: _Choice) -> Explained:
     kept = [row for row in view.rows if id(row) not in missing]
     # Another id, so that a try is not taken for the same request twice.
     tries = [row._replace(provider_request_id=f"{row.provider_request_id} again") for row in again]
-    return Explained(tuple(claims), replace(view, ledger=ledger, rows=[*kept, *tries], _asked={}))
+    return Explained(tuple(claims), view.but(ledger=ledger, rows=[*kept, *tries]))
 
 
 def _parts(
