@@ -1,5 +1,6 @@
 """The error boundary, seen through the whole program."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 import typer
 from tests.conftest import RunCli
+from tests.support.unmeasured import unmeasured
 from typer.main import get_command
 
 from llmledger.cli._boundary import BoundedGroup
 from llmledger.cli._commands import EXIT_CODES, command_names, summary
+from llmledger.cli._root import build
 from llmledger.errors import CredentialsError, ExitCode, LedgerError
 
 
@@ -93,6 +96,26 @@ def test_every_command_has_a_summary_and_help(run_cli: RunCli, name: str) -> Non
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith(f"Usage: llmledger {name}")
     assert summary(name).endswith(".")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_help_cuts_no_summary_and_no_line(home: Path, columns: int) -> None:
+    """Of every command and sub-command: what does not fit goes on in the next line."""
+    script = "import sys\nfrom llmledger.cli import run\nfor words in sys.argv[1:]: run([*words.split(), '--help'])\n"
+    groups = [name for name in command_names() if getattr(build(name), "commands", {})]
+    children = [f"{name} {child}" for name in groups for child in build(name).commands]  # type: ignore[attr-defined]
+    done = subprocess.run(
+        [sys.executable, "-c", script, "", *command_names(), *children],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=unmeasured(HOME=str(home), COLUMNS=str(columns)),
+    )
+    lines = done.stdout.splitlines()
+
+    assert [line for line in lines if len(line) > columns] == []
+    assert [line for line in lines if re.search(r"\w\.\.\.$", line)] == []
+    assert len(children) > 20
 
 
 def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def command(
     model: Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="provider/model.", show_default=False)],
-    input: Annotated[int | None, typer.Option(help="All input tokens, cached ones included.")] = None,
-    output: Annotated[int | None, typer.Option(help="All output tokens, reasoning included.")] = None,
-    cache_read: Annotated[int | None, typer.Option(help="Input tokens read from a cache.")] = None,
-    cache_write: Annotated[int | None, typer.Option(help="Input tokens written to a cache.")] = None,
-    reasoning: Annotated[int | None, typer.Option(help="Output tokens spent on reasoning.")] = None,
+    input: Annotated[int | None, typer.Option(metavar="N", help="All input tokens, cached ones included.")] = None,
+    output: Annotated[int | None, typer.Option(metavar="N", help="All output tokens, reasoning included.")] = None,
+    cache_read: Annotated[int | None, typer.Option(metavar="N", help="Input tokens read from a cache.")] = None,
+    cache_write: Annotated[int | None, typer.Option(metavar="N", help="Input tokens written to a cache.")] = None,
+    reasoning: Annotated[int | None, typer.Option(metavar="N", help="Output tokens spent on reasoning.")] = None,
     unit: Annotated[
         list[str] | None, typer.Option("--unit", metavar="NAME=N", help="Any other unit: web_searches=2. Repeat.")
     ] = None,

@@ -64,6 +64,7 @@ def build(name: str) -> "Command":
     built.name = name
     built.help = built.help or module.SUMMARY
     _accept_color(built)
+    _tell_whole_summaries(built)
     if is_asked():
         offer_values(built)
     return built
@@ -75,6 +76,15 @@ def _accept_color(built: "Command") -> None:
         _accept_color(child)
     if not hasattr(built, "commands") or getattr(built, "invoke_without_command", False):
         built.params.append(_color_option())
+
+
+def _tell_whole_summaries(built: "Command") -> None:
+    """Let a list of sub-commands have their whole first sentences: Typer cuts them to one line."""
+    for child in getattr(built, "commands", {}).values():
+        _tell_whole_summaries(child)
+        paragraph = " ".join((child.help or "").partition("\n\n")[0].split())
+        sentence, stop, _ = f"{paragraph} ".partition(". ")
+        child.short_help = f"{sentence.strip()}{stop.strip()}"
 
 
 def _color_option() -> TyperOption:

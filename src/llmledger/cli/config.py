@@ -62,7 +62,12 @@ def get(name: Name) -> None:
 
 
 @app.command("set")
-def set_(name: Name, value: Annotated[str, typer.Argument(metavar="VALUE", show_default=False)]) -> None:
+def set_(
+    name: Name,
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="As it is written in TOML; text needs no quotes.", show_default=False)
+    ],
+) -> None:
     """Change one setting; the rest of the file stays as it is written."""
     from llmledger.config_file import set_value
 

@@ -20,16 +20,20 @@ def command(
             metavar="FILE...", help="Statements as downloaded (CSV, JSON, ZIP, gzip); or list, show ID, undo ID."
         ),
     ] = None,
-    provider: Annotated[str | None, typer.Option("--provider", help="The ledger's name of the provider.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="PROVIDER", help="The ledger's name of the provider.")
+    ] = None,
     period: Annotated[
         str | None, typer.Option("-p", "--period", metavar="WHEN", help="Only this period, as 2026-10.")
     ] = None,
     ledger: LedgersOption = None,
-    by: Annotated[str, typer.Option("--by", help="Second table by model, day or key.")] = "model",
+    by: Annotated[str, typer.Option("--by", metavar="model|day|key", help="What the second table is by.")] = "model",
     class_: Annotated[
         str | None, typer.Option("--class", metavar="CLASS", help="List the findings of a class.")
     ] = None,
-    tolerance: Annotated[str | None, typer.Option("--tolerance", help="May stay unexplained: 0.50 or 1%.")] = None,
+    tolerance: Annotated[
+        str | None, typer.Option("--tolerance", metavar="AMOUNT", help="May stay unexplained: 0.50 or 1%.")
+    ] = None,
     fx: Annotated[
         list[str] | None, typer.Option("--fx", metavar="CUR=RATE", help="USD for one unit: CNY=0.1391.")
     ] = None,
@@ -59,7 +63,7 @@ def command(
         typer.Option("--fetch", metavar="PROVIDER", help="Get it: openai, anthropic or openrouter (admin key)."),
     ] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the formats that are known.")] = False,
-    format: Annotated[str, typer.Option("--format", help="table, json, csv, md or html.")] = "table",
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv, md or html.")] = "table",
     json: JsonOption = False,
 ) -> None:
     """Compare a provider's statement with the ledger, and put every cent of the difference in a class with its evidence.
