@@ -252,6 +252,27 @@ def test_an_unknown_model_gets_the_nearest_name(run_cli: RunCli, model: str, sai
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("path", ["", "/v1", "/v1/"])
+def test_the_base_url_of_the_official_sdks_is_honoured_and_told(
+    run_cli: RunCli, upstream: Upstream, ledger_path: Path, path: str
+) -> None:
+    """As people with a gateway have it; the settings and --base-url win over it."""
+    upstream.answers(streamed("ok"))
+    env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{upstream.url}{path}"}
+
+    done = run_cli("run", "-m", "openai/gpt-5-mini", "hi", env=env)
+    given = run_cli(
+        "run", "-m", "openai/gpt-5-mini", "--base-url", upstream.url, "hi", env={**env, "OPENAI_BASE_URL": "http://x"}
+    )
+
+    assert (done.exit_code, done.stdout, given.exit_code) == (0, "ok\n", 0)
+    asked = [one.path for one in upstream.received if one.path != "/healthz"]
+    assert asked == ["/v1/chat/completions"] * 2
+    assert f"OpenAI is reached at {upstream.url}" in done.stderr and "(OPENAI_BASE_URL)" in done.stderr
+    assert "is reached at" not in given.stderr
+    assert len(rows(ledger_path)) == 2
+
+
 def test_without_any_model_the_ways_on_are_named(run_cli: RunCli) -> None:
     """Never a paid one by itself."""
     result = run_cli("run", "hi", env={"OLLAMA_HOST": "127.0.0.1:9", "OPENAI_API_KEY": KEY})

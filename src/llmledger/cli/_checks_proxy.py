@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from llmledger.cli._connect_tools import leads_to_a_proxy
+from llmledger.cli._addresses import leads_to_a_proxy
 from llmledger.cli._context import Surroundings
 from llmledger.cli._findings import Finding, Level
 from llmledger.cli._machine import shown_path

@@ -4,14 +4,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from llmledger.cli._addresses import address_of
 from llmledger.cli._context import Surroundings
 from llmledger.cli._machine import home_of, open_book
 from llmledger.clients import load, names
 from llmledger.clients._contract import Client, Machine, Proxy
 from llmledger.errors import LedgerError, UsageError
-from llmledger.operations.connect import LOOPBACK, AddressOf, Reading, State, addresses, door, read_client, state_of
+from llmledger.operations.connect import AddressOf, Reading, State, addresses, read_client, state_of
 from llmledger.operations.connection_store import read_text
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened on
@@ -113,17 +114,8 @@ def unconnected(world: Surroundings) -> list[str]:
     return [one.name for one in here if standing(one, proxy, address_of).state is State.OPEN]
 
 
-def leads_to_a_proxy(world: Surroundings, address: str) -> bool:
-    """Whether an address of this machine is meant for a proxy of ours; other local servers have no provider's path."""
-    parts = urlsplit(address)
-    is_meant = parts.port == world.config.proxy.port or door(address) in open_book(world).provider_names()
-    return parts.hostname in LOOPBACK and is_meant
-
-
 def addresses_of_providers(world: Surroundings) -> AddressOf:
     """Looks up where a provider is reached from here."""
-    from llmledger.cli._run_model import address_of
-
     book = open_book(world)
 
     def find(name: str) -> str | None:

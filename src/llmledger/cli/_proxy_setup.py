@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def proxy_setup(ledger: "Ledger", host: str, attribution: "Attribution") -> "Setup":
     """Everything that the proxy is given: it looks for nothing itself."""
-    from llmledger.cli._run_model import address_of
+    from llmledger.cli._addresses import address_of
     from llmledger.cli._run_send import price_book
     from llmledger.operations.record import Recorder
     from llmledger.proxy.application import Setup

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from llmledger.cli._addresses import address_for_run, address_of
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note
 from llmledger.errors import CredentialsError, UsageError
@@ -62,14 +63,6 @@ def ollama(book: "PriceBook") -> "Backend | None":
     return None if provider is None or url is None else look(provider, url, now=surroundings().now)
 
 
-def address_of(provider: "Provider") -> str | None:
-    """Where a provider is reached from here, by the settings, its variable, or its price file."""
-    from llmledger.operations.backends import address
-
-    settings = surroundings().config.providers.get(provider.name)
-    return address(provider, surroundings().environ, settings.base_url if settings else None)
-
-
 def key_of(provider: "Provider") -> "FoundKey | None":
     """The key of a provider: in its variables, else in the keys file."""
     from llmledger.keys import find_key
@@ -99,12 +92,14 @@ def destination(name: "ModelName", wanted: Wanted, book: "PriceBook") -> "Iterat
         with _embedded(name.model) as (model, address):
             yield Destination(provider=provider, model=model, dialect=dialect, base_url=address)
         return
-    base_url = wanted.base_url or address_of(provider)
+    base_url, variable = (wanted.base_url, None) if wanted.base_url else address_for_run(provider)
     if base_url is None:
         raise UsageError(
             f"nothing tells where {provider.title} is reached",
             hint=f"Give --base-url, or set it: llmledger config set providers.{provider.name}.base_url URL",
         )
+    if variable is not None:
+        note(f"{provider.title} is reached at {base_url} ({variable})", style_name="dim")
     key = key_of(provider)
     _require_key(provider, key, name, book)
     yield Destination(

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmledger.cli._connect_tools import Tool, addresses_of_providers, leads_to_a_proxy, read_tool, tool
+from llmledger.cli._addresses import leads_to_a_proxy
+from llmledger.cli._connect_tools import Tool, addresses_of_providers, read_tool, tool
 from llmledger.cli._context import Surroundings
 from llmledger.cli._proxy_text import BASE_URLS
 from llmledger.cli._render import warn

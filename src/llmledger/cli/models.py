@@ -113,7 +113,8 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="Such as smo
 
 
 def _offers() -> "tuple[Offer, ...]":
-    from llmledger.cli._run_model import address_of, key_of
+    from llmledger.cli._addresses import address_of
+    from llmledger.cli._run_model import key_of
     from llmledger.cli._run_send import price_book
     from llmledger.local.server import is_available
     from llmledger.local.store import installed

@@ -53,7 +53,10 @@ def command(
     dialect: Annotated[
         str | None, typer.Option("--dialect", metavar="NAME", help="Wire format, where a provider has several.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option("--base-url", metavar="URL", help="Send it there instead.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", metavar="URL", help="Send it there; else by the config, or OPENAI_BASE_URL ..."),
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Longest silence.")] = 600,
     client: ClientOption = None,
     user: UserOption = None,
