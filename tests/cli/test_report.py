@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_the_json_is_the_versioned_envelope(run_cli: RunCli, ledger: Path) -> No
     assert report["timezone"] == "UTC"
     first, *_, last = report["rows"]
     assert list(first) == [
-        *("model", "requests", "failed", "unpriced", "estimated", "input_tokens", "cache_read_tokens"),
+        *("model", "requests", "failed", "unpriced", "estimated", "untold", "input_tokens", "cache_read_tokens"),
         *("cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "plan_value_usd"),
         *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "first_token_p50_ms"),
     ]
@@ -196,6 +197,79 @@ def test_what_cannot_be_meant_is_one_clear_line_and_exit_2(
 
     assert result.exit_code == 2
     assert says in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "--by", "wrong"),
+        ("report", "--sort", "wrong"),
+        ("report", "--compare", "previous"),
+        ("report", "--compare", "previous", "-p", "7d", "--by", "hour"),
+        ("report", "--status", "wrong"),
+        ("report", "--since", "3m"),
+        ("report", "-z", "Mars/Base"),
+        ("log", "--billing", "wrong"),
+        ("log", "--format", "csv"),
+        ("log", "show", "1", "-z", "Mars/Base"),
+        ("check", "--max", "1USD", "--until", "tomorow"),
+        ("check", "--max", "much"),
+        ("export", "--format", "wrong"),
+        ("export", "--format", "csv", "--by", "wrong"),
+        ("export", "--format", "focus", "--by", "model"),
+        ("export", "--format", "csv", "--tag", "x"),
+        ("assign", "--user", "bob"),
+        ("assign", "--to-billing", "wrong"),
+        ("reprice", "--as-of", "wrong"),
+        ("reprice", "--tag", "x"),
+        ("prune",),
+        ("prune", "--older-than", "3m"),
+        ("prune", "--older-than", "30d", "--what", "wrong"),
+        ("reconcile", "--by", "wrong"),
+        ("reconcile", "--class", "wrong"),
+        ("reconcile", "--provider", "openai", "--total", "much"),
+        ("reconcile", "--provider", "openai", "--total", "1USD", "-p", "wrong"),
+        ("pricing", "list", "--at", "wrong"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_meant_is_told_first_also_where_there_is_no_ledger(
+    run_cli: RunCli, words: tuple[str, ...]
+) -> None:
+    """Exit 2: the next thing to do is to correct the command, and not to make a ledger."""
+    result = run_cli(*words)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no ledger" not in result.stderr
+
+
+def test_tokens_that_nobody_told_are_no_zero(run_cli: RunCli, ledger_path: Path) -> None:
+    """A sum is of those who told; where nobody did it is `?`, in JSON null, and the note says how many."""
+    told = Fact(provider="openai", model="a", usage={"input_tokens": 1000, "output_tokens": 10})
+    write_ledger(ledger_path, [told, replace(told, usage={}), replace(told, model="b", usage={})])
+
+    shown = run_cli("report", env={"COLUMNS": "120"}).stdout
+    found = json.loads(run_cli("report", "--json").stdout)
+    one = json.loads(run_cli("report", "--json", "-m", "b").stdout)
+    csv = run_cli("report", "--format", "csv", "-m", "b").stdout.splitlines()
+
+    (row_b,) = [line.split() for line in shown.splitlines() if line.startswith("openai/b")]
+    assert row_b[1:6] == ["1", "0", "?", "?", "?"]
+    assert "? 2 of 3 requests told no tokens; the sums are those of the others." in shown
+    by_model = {row["model"]: (row["input_tokens"], row["untold"]) for row in found["rows"]}
+    assert by_model == {"openai/a": (1000, 1), "openai/b": (None, 1)}
+    assert (found["totals"]["input_tokens"], found["totals"]["untold"]) == (1000, 2)
+    assert one["totals"]["output_tokens"] is None
+    assert "1 of 1 request told no tokens." in one["warnings"]
+    assert dict(zip(csv[0].split(","), csv[1].split(","), strict=True))["input_tokens"] == ""
+
+
+def test_a_rejected_request_among_others_needs_no_note_of_its_tokens(run_cli: RunCli, ledger_path: Path) -> None:
+    """It told none because it used none."""
+    told = Fact(provider="openai", model="a", usage={"input_tokens": 1000, "output_tokens": 10})
+    write_ledger(ledger_path, [told, replace(told, usage={}, status="failed", cost=0, cost_source="not_billed")])
+
+    assert "told no tokens" not in run_cli("report").stdout
 
 
 def test_without_a_ledger_it_says_how_to_make_one(run_cli: RunCli, ledger_path: Path) -> None:

@@ -129,6 +129,11 @@ class Chosen:
         """The range of time; raises UsageError for what is no time."""
         return parse_window(self.clock(home_zone), period=self.period, since=self.since, until=self.until)
 
+    def check(self) -> None:
+        """Refuse what cannot be meant, whether or not there is a ledger; raises UsageError."""
+        self.selection()
+        self.window()
+
 
 NAMES = tuple(field.name for field in fields(Chosen))
 
@@ -150,6 +155,7 @@ def takes_selection(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def with_selection(**given: Any) -> Any:
         chosen = Chosen(**{name: given.pop(name) for name in NAMES if name in given})
+        chosen.check()
         return command(chosen=chosen, **given)
 
     parameters = [*mine, *shared]

@@ -1,6 +1,6 @@
 """The look of a report on a terminal: aligned columns that go by priority, and marks for what is not exact.
 
-`$0` is free, `—` unpriced, `~` has estimates in it, `+` lacks unpriced requests.
+`$0` is free, `—` unpriced, `~` has estimates in it, `+` lacks unpriced requests, `?` are tokens that nobody told.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from textwrap import fill
 
 from llmledger.cli._render import Column, table, width
 from llmledger.core.money import NANOUSD_PER_USD, UNPRICED, money_text
-from llmledger.core.report import Measures, Report, ReportRow
+from llmledger.core.report import UNTOLD, Measures, Report, ReportRow
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 UNATTRIBUTED = "(none)"
@@ -81,7 +81,11 @@ def change_text(now: int | None, before: int | None) -> str:
 
 
 def _tokens(name: str) -> Callable[[Report, Measures], str]:
-    return lambda _report, measures: f"{measures.units.get(name, 0):,}"
+    def text(_report: Report, measures: Measures) -> str:
+        tokens = measures.tokens(name)
+        return UNTOLD if tokens is None else f"{tokens:,}"
+
+    return text
 
 
 def _has(name: str) -> Callable[[Report], bool]:
@@ -89,7 +93,8 @@ def _has(name: str) -> Callable[[Report], bool]:
 
 
 def _cached(_report: Report, measures: Measures) -> str:
-    return percent_text(measures.units.get("cache_read_tokens", 0), measures.units.get("input_tokens", 0)) or "0%"
+    read, whole = measures.tokens("cache_read_tokens"), measures.tokens("input_tokens")
+    return UNTOLD if read is None or whole is None else percent_text(read, whole) or "0%"
 
 
 COLUMNS = (

@@ -1,4 +1,4 @@
-"""`llmledger assign`: say afterwards for whom requests were made."""
+"""`llmledger assign`: say afterwards for whom requests were made, and how they are paid."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +9,12 @@ from llmledger.cli._options import JsonOption, LedgerOption, YesOption
 from llmledger.cli._render import confirm_dry_run, envelope, out
 from llmledger.cli._select import Chosen, reading, takes_selection
 from llmledger.core.money import money_text, usd_text
+from llmledger.core.selection import BILLINGS
 
 if TYPE_CHECKING:
     from llmledger.operations.assign import Assignment
 
-SUMMARY = "Say afterwards for whom requests were made: client, project, user ..."
+SUMMARY = "Say afterwards for whom requests were made, and how they are paid."
 SCHEMA = "llmledger.assign/1"
 
 
@@ -33,19 +34,25 @@ def command(
     to_operation: Annotated[str | None, _to("operation")] = None,
     to_app: Annotated[str | None, _to("app")] = None,
     to_host: Annotated[str | None, _to("host")] = None,
+    to_billing: Annotated[
+        str | None,
+        typer.Option(
+            "--to-billing", metavar="KIND", help=f"How it is paid: {', '.join(BILLINGS)}.", show_default=False
+        ),
+    ] = None,
     yes: YesOption = False,
     json: JsonOption = False,
     ledger: LedgerOption = None,
     *,
     chosen: Chosen,
 ) -> None:
-    """Say afterwards for whom requests were made; a dry run unless --yes is given.
+    """Say afterwards for whom requests were made, and how they are paid; a dry run unless --yes is given.
 
     The usual options select the requests, --to-... says what holds for them from now on. Rows stay as they are: each
     request is moved by a pair of corrections.
     """
     from llmledger.ledger import open_ledger
-    from llmledger.operations.assign import assign, plan_assignment
+    from llmledger.operations.assign import assign, check_values, plan_assignment
 
     given = {
         "client": to_client,
@@ -55,11 +62,13 @@ def command(
         "operation": to_operation,
         "app": to_app,
         "host": to_host,
+        "billing": to_billing,
     }
     values = {name: value or None for name, value in given.items() if value is not None}
+    check_values(values)
     world = surroundings()
     with reading(ledger) as reader:
-        found = plan_assignment(reader.connection, chosen.window(reader.home_zone), chosen.selection(), values)
+        found = plan_assignment(reader.connection, chosen.window(reader.home_zone), chosen.selection())
         if yes:
             with open_ledger(world.ledger_path(ledger), create=False, now=world.now) as book:
                 done = assign(found, values, book=book, now=world.now())

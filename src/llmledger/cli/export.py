@@ -39,18 +39,20 @@ def command(
     csv, tsv and json have each request as it stands now; jsonl has everything, with all corrections; focus is
     FOCUS 1.2 for FinOps tools. A file is written whole or not at all.
     """
-    from llmledger.operations.export import ExportRequest, format_of, whole_file
+    from llmledger.operations.export import ExportRequest, check_format, format_of, whole_file
 
     named = format or (format_of(output) if output else None)
     if named is None:
         hint = "Give --format csv, tsv, json, jsonl or focus."
         raise UsageError("the export has no format" if output is None else f"{output} has no known suffix", hint=hint)
+    named, grouped = named.lower(), parse_by(by or [])
+    check_format(named, grouped)
     with reading(ledger) as reader:
         request = ExportRequest(
-            format=named.lower(),
+            format=named,
             window=chosen.window(reader.home_zone),
             selection=chosen.selection(),
-            by=parse_by(by or []),
+            by=grouped,
             content=content,
         )
         if output is None:

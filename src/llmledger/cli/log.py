@@ -36,7 +36,7 @@ def command(
     """List single requests, newest first; `log show ID` explains one: its timeline and its price."""
     if context.invoked_subcommand is not None:
         return
-    wanted = chosen_format(format, json)
+    wanted = _known(chosen_format(format, json))
     with reading(ledger) as reader:
         if inflight:
             _show_running(reader, wanted)
@@ -46,6 +46,13 @@ def command(
 
         rows = find_rows(reader.connection, window, selection, limit=limit or None)
         _show(_recorded(reader, rows), wanted, window.zone)
+
+
+def _known(format: Format) -> Format:
+    """One of the formats that a log has."""
+    if format not in (Format.TABLE, Format.JSON, Format.JSONL):
+        raise UsageError(f"log has no format {format.value}", hint="Use table, json or jsonl; `export` writes CSV.")
+    return format
 
 
 @app.command("show")
@@ -59,6 +66,7 @@ def show(
     from llmledger.cli._log_show import explain
     from llmledger.reports.request import request_json
 
+    Chosen(timezone=timezone).check()
     with reading(ledger) as reader:
         recorded = _found(reader, request_id)
         clock = Chosen(timezone=timezone).clock(reader.home_zone)
@@ -103,11 +111,9 @@ def _show(found: Iterator["Recorded"], format: Format, zone: str) -> None:
 def _show_plain(plain: Iterator[dict[str, Any]], format: Format) -> None:
     if format is Format.JSON:
         out(envelope(SCHEMA, {"requests": list(plain)}))
-    elif format is Format.JSONL:
-        for one in plain:
-            out(json_text(one, indent=None))
-    else:
-        raise UsageError(f"log has no format {format.value}", hint="Use table, json or jsonl; `export` writes CSV.")
+        return
+    for one in plain:
+        out(json_text(one, indent=None))
 
 
 def _show_table(found: list["Recorded"], zone: str) -> None:

@@ -67,6 +67,7 @@ def command(
     from llmledger.operations.prune import PruneRequest, plan_prune, prune
 
     world = surroundings()
+    _ages(Chosen().clock(), older_than, what, auto=auto)  # what cannot be meant is told also where there is no ledger
     with reading(ledger) as reader:
         ages = _ages(Chosen().clock(reader.home_zone), older_than, what, auto=auto)
         request = PruneRequest(older_than=ages, archive=archive, require_cleared=require_cleared)

@@ -47,15 +47,18 @@ def command(
     Periods: 7d 24h 2w 3mo 1y, today yesterday thisweek lastmonth ..., 2026, 2026-10, 2026q4, 2026-10-05, A..B.
     """
     from llmledger.operations.build_report import ReportRequest, build_report
-    from llmledger.reports.usage import Look
+    from llmledger.reports.usage import Look, check_comparable, check_sort
 
+    grouped, look = parse_by(by or ["model"]), Look(sort=sort, top=top, rates=exchange_rates(currency), charged=charged)
+    check_sort(sort, grouped)
     check_compare(compare)
-    look = Look(sort=sort, top=top, rates=exchange_rates(currency), charged=charged)
+    if compare is not None:
+        check_comparable(chosen.window(), grouped)
     with reading(ledger) as reader:
         request = ReportRequest(
             window=chosen.window(reader.home_zone),
             selection=chosen.selection(),
-            by=parse_by(by or ["model"]),
+            by=grouped,
             compare=compare is not None,
             look=look,
         )

@@ -25,6 +25,8 @@ REQUESTS, UNPRICED = NUMBERS.index("requests"), NUMBERS.index("unpriced")
 COST, RECONCILED = NUMBERS.index("cost"), NUMBERS.index("reconciled")
 ZEROS = (0,) * len(NUMBERS)
 
+UNTOLD = "?"
+"""Stands for tokens that nobody told."""
 SHOWN_TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
 Key = tuple[str | None, ...]
@@ -124,7 +126,7 @@ class Measures:
     unpriced: int = 0
     estimated: int = 0
     untold: int = 0
-    """Requests whose usage nobody told."""
+    """Requests whose tokens nobody told: no sum of tokens has them."""
     units: Mapping[str, int] = field(default_factory=dict)
     """Sums of every unit that has a column."""
     cost_nanousd: int | None = 0
@@ -147,11 +149,16 @@ class Measures:
         """Whether subscriptions were used at all."""
         return self.plan_value_nanousd is None or self.plan_value_nanousd != 0
 
+    def tokens(self, name: str) -> int | None:
+        """The sum of one unit, of those who told it; None when there are requests and none of them told anything."""
+        total = self.units.get(name, 0)
+        return None if total == 0 and 0 < self.requests <= self.untold else total
+
     def json(self) -> dict[str, object]:
         """The row keys of the report's JSON."""
         return {
-            **{name: getattr(self, name) for name in COUNTS[:4]},
-            **{name: self.units.get(name, 0) for name in SHOWN_TOKENS},
+            **{name: getattr(self, name) for name in COUNTS},
+            **{name: self.tokens(name) for name in SHOWN_TOKENS},
             "cost_usd": usd_text(self.cost_nanousd),
             "plan_value_usd": usd_text(self.plan_value_nanousd),
             "latency_p50_ms": self.latency_p50_ms,

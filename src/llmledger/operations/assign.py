@@ -1,4 +1,4 @@
-"""Assign: say afterwards for whom requests were made. Nothing is written over: each is moved by a pair of entries."""
+"""Assign: say afterwards for whom requests were made and how they are paid. Each is moved by a pair of entries."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from llmledger.core.adjustment import Adjustment, Kind, move
-from llmledger.core.request import Attribution, id_text
-from llmledger.core.selection import ATTRIBUTION_DIMENSIONS, Selection
+from llmledger.core.adjustment import Adjustment, Kind, Place, move
+from llmledger.core.request import id_text
+from llmledger.core.selection import BILLINGS, Selection, parse_choices
 from llmledger.core.window import Window
+from llmledger.core.words import Billing
 from llmledger.errors import UsageError
 from llmledger.ledger.queries import Connection
 from llmledger.ledger.queries_log import find_rows
 from llmledger.ledger.standing import Recorded, recorded_row
 
-ASSIGNABLE = tuple(name for name in ATTRIBUTION_DIMENSIONS if name != "key")
-"""All of an attribution but the key: which key paid is a fact."""
+BILLING = "billing"
 
 
 class Book(Protocol):
@@ -37,14 +37,18 @@ class Assignment:
     booked: int = 0
 
 
-def plan_assignment(
-    connection: Connection, window: Window, selection: Selection, values: Mapping[str, str | None]
-) -> Iterator[Recorded]:
-    """The selected requests whose attribution would change, as they stand now. Raises UsageError without values."""
+def check_values(values: Mapping[str, str | None]) -> None:
+    """Refuse an assignment to nothing, and to a billing that there is not; raises UsageError."""
     if not values:
         raise UsageError(
             "there is nothing to assign", hint="Give at least one of --to-project, --to-client, --to-user ..."
         )
+    if BILLING in values and len(parse_choices("to-billing", [values[BILLING] or ""], BILLINGS)) != 1:
+        raise UsageError("--to-billing takes one value", hint=f"Use {', '.join(BILLINGS)}.")
+
+
+def plan_assignment(connection: Connection, window: Window, selection: Selection) -> Iterator[Recorded]:
+    """The selected requests as they stand now."""
     for row in find_rows(connection, window, selection):
         recorded = recorded_row(connection, row)
         if recorded is not None:
@@ -54,24 +58,31 @@ def plan_assignment(
 def assign(
     found: Iterator[Recorded], values: Mapping[str, str | None], *, book: Book | None, now: datetime
 ) -> Assignment:
-    """Move requests to another attribution; without a book nothing is written and only counted."""
+    """Move requests to another attribution or billing; without a book nothing is written and only counted."""
     requests = unchanged = nanousd = unpriced = booked = 0
     for recorded in found:
         standing = recorded.standing
-        attribution = replace(standing.place.attribution, **values)  # type: ignore[arg-type]
-        if attribution == standing.place.attribution:
+        place = _moved(standing.place, values)
+        if place == standing.place:
             unchanged += 1
             continue
         requests += 1
         nanousd += standing.measures.cost_nanousd
         unpriced += standing.measures.unpriced
         if book is not None:
-            booked += book.adjust(*_entries(recorded, attribution, values, now))
+            booked += book.adjust(*_entries(recorded, place, values, now))
     return Assignment(requests=requests, unchanged=unchanged, nanousd=nanousd, unpriced=unpriced, booked=booked)
 
 
+def _moved(place: Place, values: Mapping[str, str | None]) -> Place:
+    """Where a request with these values counts."""
+    who = {name: value for name, value in values.items() if name != BILLING}
+    billing = Billing(str(values[BILLING]).lower()) if BILLING in values else place.billing
+    return replace(place, attribution=replace(place.attribution, **who), billing=billing)  # type: ignore[arg-type]
+
+
 def _entries(
-    recorded: Recorded, attribution: Attribution, values: Mapping[str, str | None], now: datetime
+    recorded: Recorded, place: Place, values: Mapping[str, str | None], now: datetime
 ) -> tuple[Adjustment, Adjustment]:
     standing = recorded.standing
     # The price that counts now may come from an earlier correction; it moves along.
@@ -84,7 +95,7 @@ def _entries(
         effective_at=standing.started_at,
         booked_at=now,
         reason=f"assigned to {told}",
-        place=replace(standing.place, attribution=attribution),
+        place=place,
         measures=standing.measures,
         request_id=standing.request_id,
         answer=priced.answer if priced else None,

@@ -45,14 +45,20 @@ def format_of(path: Path) -> str | None:
     return suffixes[-1] if suffixes and suffixes[-1] in names() else None
 
 
+def check_format(name: str, by: Sequence[str]) -> None:
+    """Refuse a format that is not there, or that has no groups; raises UsageError."""
+    load(name)
+    if by and name == "focus":
+        raise UsageError("focus has one row per meter of each request, and no groups", hint="Leave --by out.")
+
+
 def export(
     source: Source, request: ExportRequest, output: Output, *, now: datetime, advance: Callable[[int], None]
 ) -> None:
     """Write an export piece by piece; memory does not grow with it. Raises UsageError for a format that cannot."""
+    check_format(request.format, request.by)
     exporter = load(request.format)
     if request.by:
-        if request.format == "focus":
-            raise UsageError("focus has one row per meter of each request, and no groups", hint="Leave --by out.")
         table = _sums(source, request, now)
     elif exporter.ROWS == "records":
         table = read_records(source.connection, request.window, request.selection, content=request.content)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llmledger.core.money import UNPRICED, money_text
-from llmledger.core.report import Answer, ExchangeRates, Gap, Measures, Note, Question, ReportRow
+from llmledger.core.report import UNTOLD, Answer, ExchangeRates, Gap, Measures, Note, Question, ReportRow
 from llmledger.core.selection import ALL_TAGS
 
 ESTIMATED = "~"
@@ -26,6 +26,8 @@ def notes_on(
         notes.append(Note(ESTIMATED, _estimated_text(rows, totals)))
     if totals.unpriced > 0:
         notes.append(Note(UNPRICED, _unpriced_text(totals, answer.unpriced_models)))
+    if totals.untold > totals.failed or any(row.measures.tokens("input_tokens") is None for row in rows):
+        notes.append(Note(UNTOLD, _untold_text(totals)))
     if ALL_TAGS in question.by:
         notes.append(
             Note(
@@ -52,6 +54,11 @@ def _unpriced_text(totals: Measures, models: Sequence[str]) -> str:
         others = f" (and {len(models) - 1} more: log --unpriced)" if len(models) > 1 else ""
         fix = f"Fix: pricing set {models[0]}{others}"
     return f"{_requests(totals.unpriced)} unpriced, not in the total (+). {fix}"
+
+
+def _untold_text(totals: Measures) -> str:
+    rest = "; the sums are those of the others" if totals.untold < totals.requests else ""
+    return f"{totals.untold:,} of {_requests(totals.requests)} told no tokens{rest}."
 
 
 def _no_rate_text(rates: ExchangeRates) -> str:

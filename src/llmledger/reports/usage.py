@@ -20,7 +20,7 @@ from llmledger.core.report import (
     measures_of,
 )
 from llmledger.core.selection import TIME_DIMENSIONS
-from llmledger.core.window import Bucket, bucket_before
+from llmledger.core.window import Bucket, Window, bucket_before
 from llmledger.errors import UsageError
 from llmledger.reports._notes import notes_on
 
@@ -84,6 +84,8 @@ def compose(
     With a bucket of time among the groups, each is compared with the bucket before it. Raises UsageError for an unknown
     order, and for hours that are to be compared.
     """
+    if previous is not None:
+        check_comparable(question.window, question.by)
     groups = _groups(answer.cells, charged=look.charged)
     before = None if previous is None else _before(question.by, groups, _groups(previous.cells, charged=look.charged))
     keys = [*groups, *(key for key in before or {} if key not in groups and not _has_time(question.by))]
@@ -127,8 +129,6 @@ def _before(by: tuple[str, ...], groups: dict[Key, _Group], earlier: dict[Key, _
     times = [name for name in by if name in TIME_DIMENSIONS]
     if not times:
         return earlier
-    if len(times) > 1 or times == [Bucket.HOUR.value]:
-        raise UsageError("--compare needs one bucket of day, week or month", hint="Compare by day, or leave time out.")
     place, bucket = by.index(times[0]), Bucket(times[0])
     everything = {**earlier, **groups}
     found = {}
@@ -138,6 +138,14 @@ def _before(by: tuple[str, ...], groups: dict[Key, _Group], earlier: dict[Key, _
         if match is not None:
             found[key] = match
     return found
+
+
+def check_comparable(window: Window, by: tuple[str, ...]) -> None:
+    """Refuse to compare a range that is open, or by buckets that have none before them; raises UsageError."""
+    window.previous()
+    times = [name for name in by if name in TIME_DIMENSIONS]
+    if len(times) > 1 or times == [Bucket.HOUR.value]:
+        raise UsageError("--compare needs one bucket of day, week or month", hint="Compare by day, or leave time out.")
 
 
 def check_sort(name: str | None, by: tuple[str, ...]) -> None:
