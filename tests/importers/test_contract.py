@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.support.import_cases import EXPECTED, FIXTURES, as_log, cases, read_expected, told
+from tests.support.import_cases import EXPECTED, FIXTURES, as_log, cases, read_expected, requests_of, told
 
 from llmledger.core.usage import UNIT_BY_NAME, Usage, leaves
 from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.errors import InputFileError
 from llmledger.importers import load, names, recognise
 from llmledger.importers._compression import read_head
-from llmledger.importers._contract import Checkpoint, Imported, Location, LogFile, Problem
+from llmledger.importers._contract import Checkpoint, Location, LogFile, Problem
 
 ALL = [(name, case) for name in names() for case in cases(name)]
 every_source = pytest.mark.parametrize("source", names())
@@ -62,17 +62,15 @@ def test_a_source_yields_requests_problems_and_a_checkpoint(source: str, case: P
     items = list(load(source).read(LogFile(as_log(case, tmp_path))))
 
     assert any(isinstance(item, Checkpoint) for item in items)
-    for item in items:
-        if isinstance(item, Imported):
-            assert item.started_at.tzinfo is not None
-            assert item.key.partition(":")[2]
-            assert item.counts.keys() <= UNIT_BY_NAME.keys()
-            assert all(type(count) is int and count >= 0 for count in item.counts.values())
-            assert not leaves(Usage(**item.counts)).overfull
-            assert isinstance(item.quality, UsageQuality)
-            assert isinstance(item.status, Status)
-        elif isinstance(item, Problem):
-            assert len(item.reason) < 100
+    assert all(len(item.reason) < 100 for item in items if isinstance(item, Problem))
+    for item in requests_of(items):
+        assert item.started_at.tzinfo is not None
+        assert item.key.partition(":")[2]
+        assert item.counts.keys() <= UNIT_BY_NAME.keys()
+        assert all(type(count) is int and count >= 0 for count in item.counts.values())
+        assert not leaves(Usage(**item.counts)).overfull
+        assert isinstance(item.quality, UsageQuality)
+        assert isinstance(item.status, Status)
 
 
 @every_case
@@ -97,7 +95,7 @@ def test_no_bytes_stop_a_source(source: str, content: bytes, tmp_path: Path) -> 
         log = tmp_path / f"log{suffix}"
         log.write_bytes(content)
 
-        assert not [item for item in load(source).read(LogFile(log)) if isinstance(item, Imported)]
+        assert not requests_of(load(source).read(LogFile(log)))
 
 
 @every_source

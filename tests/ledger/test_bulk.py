@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support.builders import NOON, a_begun, a_finished, a_usage
 from tests.support.claude_logs import BOOK, import_files, line, rows, totals
+from tests.support.import_cases import requests_of
 
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
-from llmledger.importers._contract import Imported, LogFile
+from llmledger.importers._contract import LogFile
 from llmledger.importers.claude_code import read
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.booking import Booked, Books
@@ -21,7 +22,8 @@ from llmledger.ledger.imports import Batch, import_batch
 from llmledger.ledger.rollups_upkeep import keep_up
 from llmledger.ledger.rows import ms_of
 from llmledger.ledger.witnesses import ALWAYS, time_of_others
-from llmledger.operations._import_rows import Rows, Sheaves, request_id_of
+from llmledger.operations._import_rows import Rows, request_id_of
+from llmledger.operations._import_sheaves import Sheaves
 
 _GUARDS = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name"
 _MANY = 2_500
@@ -35,8 +37,8 @@ def maker() -> Rows:
 
 def sheaf_of(log: Path) -> Sheaf:
     """The plain rows of a log."""
-    sheaves, told = Sheaves(BOOK), {one.key: one for one in read(LogFile(log)) if hasattr(one, "key")}
-    plain = [row for row in map(sheaves.row, told.values()) if row is not None]
+    sheaves = Sheaves(BOOK)
+    plain, _ = sheaves.rows(requests_of(read(LogFile(log))))
     headings = [Heading(maker().whole(one)) for one in sheaves.take_headings()[1]]
     return Sheaf(SOURCE, headings, pack(plain), len(plain))
 
@@ -118,7 +120,7 @@ def test_requests_that_came_without_source_keys_are_not_doubled(tmp_path: Path, 
     """An export that was read back has none: the request's id, which follows from the log, tells."""
     log = tmp_path / "s1.jsonl"
     log.write_text(line(1) + line(2, minute=1))
-    (first,) = [one for one in read(LogFile(log)) if getattr(one, "key", "").endswith("1")]
+    (first,) = [one for one in requests_of(read(LogFile(log))) if one.key.endswith("1")]
     begun = a_begun(request_id=request_id_of(first), started_at=first.started_at, source=SOURCE)
     with open_ledger(ledger_path, now=lambda: NOON) as ledger:
         ledger.record(a_finished(begun=begun, usage=a_usage(input_tokens=10, output_tokens=100)))
@@ -177,7 +179,7 @@ def test_only_what_another_witness_may_have_seen_goes_the_long_way(
     """Thirty answers in three months, two of them through the proxy: those are linked, and no other is touched."""
     log = tmp_path / "s1.jsonl"
     log.write_text("".join(line(number, minute=number * -4_320) for number in range(30)))
-    told = [one for one in read(LogFile(log)) if isinstance(one, Imported)]
+    told = requests_of(read(LogFile(log)))
     with open_ledger(ledger_path, now=lambda: NOON) as ledger:
         for one in (told[3], told[4]):
             begun = a_begun(started_at=one.started_at, provider=one.provider, model=one.model, source="proxy")

@@ -18,7 +18,8 @@ from llmledger.importers._contract import Imported
 from llmledger.ledger import open_ledger
 from llmledger.ledger.bulk import Heading, RowValues, Sheaf, pack, whole_of
 from llmledger.ledger.imports import Batch, import_batch
-from llmledger.operations._import_rows import Rows, Sheaves, merged, without_git
+from llmledger.operations._import_rows import Rows, merged, without_git
+from llmledger.operations._import_sheaves import Sheaves
 
 _COUNTS = st.fixed_dictionaries(
     {"input_tokens": st.integers(0, 400_000), "output_tokens": st.integers(0, 10_000)},
@@ -54,7 +55,7 @@ def maker(billing: Billing = Billing.API) -> Rows:
 def sheaves_of(*records: Imported) -> tuple[list[RowValues | None], list[Heading]]:
     """The plain rows of some records, None where there is none, and their headings."""
     sheaves = Sheaves(BOOK)
-    found = [sheaves.row(record) for record in records]
+    found = [next(iter(sheaves.rows([record])[0]), None) for record in records]
     return found, [Heading(maker().whole(record)) for record in sheaves.take_headings()[1]]
 
 

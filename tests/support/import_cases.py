@@ -6,7 +6,7 @@
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llmledger.importers import load
-from llmledger.importers._contract import Checkpoint, Imported, LogFile, Problem
+from llmledger.importers._contract import Checkpoint, Imported, Item, LogFile, Problem, whole
 from llmledger.operations._import_rows import merged
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "importers"
@@ -41,13 +41,22 @@ def told(source: str, log: Path) -> dict[str, Any]:
     records: dict[str, Imported] = {}
     problems = []
     for item in load(source).read(LogFile(log)):
-        if isinstance(item, Imported):
-            records[item.key] = merged(records[item.key], item) if item.key in records else item
-        elif isinstance(item, Problem):
+        if isinstance(item, Problem):
             problems.append([item.place, item.reason])
-        else:
-            assert isinstance(item, Checkpoint)
+        for one in requests_of([item]):
+            records[one.key] = whole(merged(records[one.key], one)) if one.key in records else one
     return {"requests": [_plain(record) for record in records.values()], "problems": problems}
+
+
+def requests_of(items: Iterable[Item]) -> list[Imported]:
+    """The requests among what a reader yields, each whole."""
+    found: list[Imported] = []
+    for item in items:
+        if isinstance(item, (Imported, list)):
+            found.extend(map(whole, item if isinstance(item, list) else [item]))
+        else:
+            assert isinstance(item, (Problem, Checkpoint))
+    return found
 
 
 def _plain(record: Imported) -> dict[str, Any]:

@@ -155,9 +155,14 @@ def id_text(request_id: bytes) -> str:
     return request_id.hex()
 
 
+_VERSION = [bytes([0x70 | byte & 0x0F]) for byte in range(256)]
+_VARIANT = [bytes([0x80 | byte & 0x3F]) for byte in range(256)]
+
+
 def request_id_at(unix_ms: int, randomness: bytes) -> bytes:
-    """Make a UUIDv7 from a time and ten random bytes, so that ids sort by time. Source: RFC 9562, section 5.7."""
+    """Make a UUIDv7 from a time and the first ten of some random bytes, so that ids sort by time.
+
+    Source: RFC 9562, section 5.7.
+    """
     head = unix_ms.to_bytes(6, "big")
-    version = bytes([0x70 | randomness[0] & 0x0F, randomness[1]])
-    variant = bytes([0x80 | randomness[2] & 0x3F])
-    return head + version + variant + randomness[3:10]
+    return head + _VERSION[randomness[0]] + randomness[1:2] + _VARIANT[randomness[2]] + randomness[3:10]

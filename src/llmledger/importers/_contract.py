@@ -13,6 +13,7 @@ An importer is a module of this folder with:
 `read` yields requests without a cost (pricing is not its business) and never any content. It opens the file
 read-only, goes on from where the file says it stopped, and yields a Problem for what cannot be read instead of
 raising. After a Checkpoint everything before its offset has been yielded, so that a later run may go on from there.
+Of logs that are large, requests come in lists, and those that are alike in brief; `whole` tells all of one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
+from llmledger.core.usage import COLUMN_UNITS
 from llmledger.core.words import Billing, Status, UsageQuality
 from llmledger.importers._compression import open_binary
 from llmledger.importers._json import loads
@@ -94,6 +96,42 @@ NOTHING_RARE: tuple[object, ...] = (None, False, {}, None, (), {})
 """The rare fields of a request that has none of them."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """What thousands of requests have in common: made once for all of them, and known by being the same object."""
+
+    pattern: Imported
+    """Any of them, its own figures aside; nothing rare, and counts of the same names."""
+    owner: tuple[str | None, str | None, str | None]
+    """Its session, folder and branch."""
+
+
+Brief: TypeAlias = tuple[str, datetime, tuple[int | None, ...], Common, str, bool]
+"""A request in brief, in a twentieth of the time of an `Imported`: its key and start, its counts in the order of
+`core.usage.COLUMN_UNITS` and none above `LARGEST_IN_BRIEF`, what it has in common with others, the provider's id of it,
+and whether it may be a copy.
+"""
+LARGEST_IN_BRIEF = 1 << 39
+
+Told: TypeAlias = Imported | Brief
+
+_UNITS = tuple(unit.name for unit in COLUMN_UNITS)
+
+
+def whole(told: Told) -> Imported:
+    """A request with all that is known of it."""
+    if isinstance(told, Imported):
+        return told
+    key, started_at, counts, common, provider_request_id, is_copy = told
+    return common.pattern._replace(
+        key=key,
+        started_at=started_at,
+        counts={name: count for name, count in zip(_UNITS, counts, strict=True) if count is not None},
+        provider_request_id=provider_request_id,
+        is_copy=is_copy,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A line or row that could not be read: where and why, never its text."""
@@ -111,7 +149,7 @@ class Checkpoint:
     state: Mapping[str, object] = field(default_factory=dict)
 
 
-Item: TypeAlias = Imported | Problem | Checkpoint
+Item: TypeAlias = Imported | list[Told] | Problem | Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from typing import IO
 from llmledger.importers._contract import Problem
 from llmledger.importers._json import loads
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
+"""What is read at once and made of it stay in a processor's cache together."""
 LONGEST_LINE = 8 << 20
 """A longer line is no usage record (they are pictures and file histories): passing over it keeps memory small."""
+_BEGIN, _END = b"{}"
 
 
 class MarkedLines:
@@ -27,66 +29,65 @@ class MarkedLines:
         self.end = offset
 
     def blocks(self) -> Iterator[list[tuple[int, bytes] | Problem]]:
-        """The marked lines and problems, in lists of about a megabyte of file; after each, `end` is a checkpoint."""
-        rest = b""
+        """The marked lines and problems, block by block; after each, `end` is a checkpoint."""
+        held: list[bytes] = []
         while chunk := self._stream.read(BLOCK):
-            block = rest + chunk if rest else chunk
-            cut = block.rfind(b"\n") + 1
+            cut = chunk.rfind(b"\n") + 1
             if not cut:
-                rest = block
-                if len(block) > LONGEST_LINE:
-                    start, rest = self.end, b""
+                held.append(chunk)
+                if len(held) * BLOCK > LONGEST_LINE:
+                    start, block, held = self.end, b"".join(held), []
                     yield self._passed_over(block)
                     if self.end == start:
                         return
                 continue
-            rest = block[cut:]
-            found = self._marked(block[:cut])
-            self.end += cut
+            block = b"".join((*held, chunk[:cut]))
+            held = [chunk[cut:]] if cut < len(chunk) else []
+            found = self._marked(block)
+            self.end += len(block)
             yield found
-        if rest:
-            yield self._last(rest)
+        if held:
+            yield self._last(b"".join(held))
 
     def _marked(self, block: bytes) -> list[tuple[int, bytes] | Problem]:
+        """The lines with a marker, and problems: lines without one that are no objects. A marked one is judged when it
+        is parsed.
+        """
         found: list[tuple[int, bytes] | Problem] = []
-        at = 0
-        while (hit := self._find(block, at)) >= 0:
-            start = block.rfind(b"\n", at, hit) + 1 or at
-            at = block.find(b"\n", hit) + 1
-            found.append((self.end + start, block[start : at - 1]))
-        if block.count(b"}\n{") + 1 != block.count(b"\n") or block[:1] != b"{" or block[-2:-1] != b"}":
-            found.extend(self._broken(block))
+        at, only = self.end, self._only
+        for line in block.split(b"\n"):
+            # From its end: what tools write of usage stands behind the text that was answered.
+            if line.rfind(only) >= 0 if self._marker is None else self._marker.search(line):
+                found.append((at, line))
+            elif line and (line[0] != _BEGIN or line[-1] != _END):
+                found.extend(_broken(at, line))
+            at += len(line) + 1
         return found
 
-    def _find(self, block: bytes, at: int) -> int:
-        if self._marker is None:
-            return block.find(self._only, at)
-        hit = self._marker.search(block, at)
-        return hit.start() if hit else -1
-
-    def _broken(self, block: bytes) -> Iterator[Problem]:
-        """Lines without a marker that are no JSON objects; a marked one is judged when it is parsed."""
-        at = self.end
-        for line in block.split(b"\n"):
-            bare = line.strip()
-            if bare and not (bare.startswith(b"{") and bare.endswith(b"}")) and self._find(line, 0) < 0:
-                yield Problem(at, "not a JSON object" if bare.strip(b"\0") else "zero bytes, as a crash leaves them")
-            at += len(line) + 1
-
     def _last(self, rest: bytes) -> list[tuple[int, bytes] | Problem]:
-        return [(self.end, rest)] if self._find(rest, 0) >= 0 and _is_whole(rest) else []
+        return [(self.end, rest)] if self._is_marked(rest) and _is_whole(rest) else []
+
+    def _is_marked(self, text: bytes) -> bool:
+        return self._only in text if self._marker is None else self._marker.search(text) is not None
 
     def _passed_over(self, block: bytes) -> list[tuple[int, bytes] | Problem]:
         """Skip to the end of an overlong line; a problem only when a marker stands in it, and it is whole."""
-        start, is_marked = self.end, self._find(block, 0) >= 0
+        start, is_marked = self.end, self._is_marked(block)
         end = start + len(block)
         while chunk := self._stream.readline(BLOCK):
             end += len(chunk)
-            is_marked = is_marked or self._find(chunk, 0) >= 0
+            is_marked = is_marked or self._is_marked(chunk)
             if chunk.endswith(b"\n"):
                 self.end = end
                 return [Problem(start, f"a line of {end - start:,} bytes, passed over")] if is_marked else []
         return []
+
+
+def _broken(at: int, line: bytes) -> Iterator[Problem]:
+    """The problem of a line that is neither empty nor a JSON object, by its ends."""
+    bare = line.strip()
+    if bare and not (bare.startswith(b"{") and bare.endswith(b"}")):
+        yield Problem(at, "not a JSON object" if bare.strip(b"\0") else "zero bytes, as a crash leaves them")
 
 
 def _is_whole(line: bytes) -> bool:

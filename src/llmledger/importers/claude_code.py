@@ -6,12 +6,25 @@ and forked sessions and sub-agents repeat the same ids (ccusage#1762). The log's
 the stream's start (claude-code#22671), so no row from here is called exact.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from llmledger.core.words import Billing, Status, UsageQuality
-from llmledger.importers._contract import Checkpoint, Imported, Item, Location, LogFile, Problem, Witness
+from llmledger.importers._contract import (
+    LARGEST_IN_BRIEF,
+    Brief,
+    Checkpoint,
+    Common,
+    Imported,
+    Item,
+    Location,
+    LogFile,
+    Problem,
+    Told,
+    Witness,
+)
 from llmledger.importers._json import count, loads, mapping, moment, text
 from llmledger.importers._lines import MarkedLines
 from llmledger.importers._providers import provider_of
@@ -25,6 +38,12 @@ _TRANSCRIPTS = ("**/*.jsonl",)
 _DESKTOP = ("Library/Application Support/Claude", ".config/Claude", "AppData/Roaming/Claude")
 _SPLIT_UNKNOWN = "cache_write_split_unknown"
 _CLOUDS = {"msg_bdrk_": "bedrock", "msg_vrtx_": "vertex"}
+_USUAL = frozenset({None, "standard"})
+_ANYWHERE = frozenset({None, "not_available", "global"})
+"""Service tiers and speeds, and geographies, that change no price."""
+_USUAL_COUNT = LARGEST_IN_BRIEF // 4
+
+_Likeness: TypeAlias = tuple[object, ...]
 
 
 def find(home: Path, environ: Mapping[str, str]) -> tuple[Location, ...]:
@@ -62,26 +81,36 @@ def recognises(head: bytes) -> bool:
 
 
 def read(file: LogFile) -> Iterator[Item]:
-    """One item per line that carries usage; the same message comes as often as the log repeats it."""
+    """A request per line that carries usage; the same message comes as often as the log repeats it.
+
+    Each line is parsed whole, though a few of its fields matter: a broken one is a problem wherever it is broken.
+    """
     parse = file.parse
+    known: dict[_Likeness, Common] = {}
     with file.open() as stream:
         lines = MarkedLines(stream, (_MARKER,), offset=file.offset)
         for block in lines.blocks():
+            told: list[Told] = []
             for found in block:
                 if isinstance(found, Problem):
                     yield found
-                else:
-                    item = _read_line(found[0], found[1], parse)
-                    if item is not None:
-                        yield item
+                    continue
+                at, line = found
+                try:
+                    entry = parse(line)
+                except ValueError:
+                    yield Problem(at, "not JSON")
+                    continue
+                item = _brief(entry, known) or _read_entry(at, entry)
+                if isinstance(item, Problem):
+                    yield item
+                elif item is not None:
+                    told.append(item)
+            yield told
             yield Checkpoint(lines.end)
 
 
-def _read_line(at: int, line: bytes, parse: Callable[[bytes], Any]) -> Imported | Problem | None:
-    try:
-        entry = parse(line)
-    except ValueError:
-        return Problem(at, "not JSON")
+def _read_entry(at: int, entry: object) -> Imported | Problem | None:
     if not isinstance(entry, dict) or entry.get("type") != "assistant":
         return None
     message = entry.get("message")
@@ -137,6 +166,61 @@ def _request(
         parts=parts if len({part[0] for part in parts}) > 1 else (),
         is_copy=bool(entry.get("isSidechain")),
     )
+
+
+def _brief(entry: Any, known: dict[_Likeness, Common]) -> Brief | None:
+    """A usual answer; None for what must be read with care, which shows as a missing key or a value of another type.
+
+    A million lines come this way, so it says by hand what `_read_entry` says; a law holds both to the same.
+    """
+    try:
+        message = entry["message"]
+        message_id, counts = message["id"], _usual_counts(message["usage"])
+        likeness = (
+            message["model"],
+            message.get("stop_reason"),
+            entry["sessionId"],
+            entry.get("cwd"),
+            entry.get("gitBranch"),
+            _CLOUDS.get(message_id[:9]),
+        )
+        started_at = datetime.fromisoformat(entry["timestamp"])
+        is_usual = counts and entry["type"] == "assistant" and message_id and started_at.tzinfo is UTC
+        if not is_usual or entry.get("isApiErrorMessage"):
+            return None
+        common = known.get(likeness) or _common(entry, known, likeness)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if common is None or counts is None:
+        return None
+    return f"claude:{message_id}", started_at, counts, common, message_id, bool(entry.get("isSidechain"))
+
+
+def _common(entry: Any, known: dict[_Likeness, Common], likeness: _Likeness) -> Common | None:
+    """What the answers of a likeness have in common: the first of them, read with care."""
+    first = _read_entry(0, entry)
+    if isinstance(first, Imported):
+        known[likeness] = Common(first, (first.session, first.folder, first.branch))
+    return known.get(likeness)
+
+
+def _usual_counts(usage: Any) -> tuple[int | None, ...] | None:
+    """The counts in the order of columns, when they are whole and add up and nothing else of the usage matters."""
+    split, steps, tools = usage["cache_creation"], usage.get("iterations"), usage.get("server_tool_use")
+    fresh, read, output = usage["input_tokens"], usage["cache_read_input_tokens"], usage["output_tokens"]
+    short_lived, long_lived = split["ephemeral_5m_input_tokens"], split["ephemeral_1h_input_tokens"]
+    if (
+        not type(fresh) is type(read) is type(output) is type(short_lived) is type(long_lived) is int
+        or not 0 < fresh | read | output | short_lived | long_lived < _USUAL_COUNT
+        or usage["cache_creation_input_tokens"] != (written := short_lived + long_lived)
+        or usage.get("service_tier") not in _USUAL
+        or usage.get("speed") not in _USUAL
+        or usage.get("inference_geo") not in _ANYWHERE
+        or (steps and len(steps) > 1)
+        or (tools and tools["web_search_requests"])
+    ):
+        return None
+    return fresh + read + written, read, written, long_lived, None, None, None, output, None, None, None, None
 
 
 def _quality(stop_reason: str | None, flags: tuple[str, ...]) -> UsageQuality:
@@ -204,6 +288,6 @@ def _context(usage: Mapping[str, Any]) -> dict[str, str]:
     if speed and speed != "standard":
         context["speed"] = speed
     geo = text(usage.get("inference_geo"))
-    if geo and geo not in {"not_available", "global"}:
+    if geo and geo not in _ANYWHERE:
         context["inference_geo"] = geo
     return context

@@ -81,15 +81,18 @@ def pack(rows: Sequence[RowValues]) -> bytes:
     return marshal.dumps(list(rows), 2)
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name needs no mending."""
+    return name.isascii() and len(name) <= LONGEST_NAME and "\x00" not in name
+
+
 def is_storable(told: Sequence[Any], counts: Mapping[str, int], cost_nanousd: int) -> bool:
     """Whether nothing in a row's own values needs mending; else it goes the long way.
 
     `told` is the provider's request id, the latency and the time to the first token.
     """
     provider_id, latency_ms, first_token_ms = told
-    if provider_id is not None and not (
-        provider_id.isascii() and len(provider_id) <= LONGEST_NAME and "\x00" not in provider_id
-    ):
+    if provider_id is not None and not is_plain(provider_id):
         return False
     largest = max(*counts.values(), latency_ms or 0, first_token_ms or 0)
     return largest <= LARGEST_COUNT and cost_nanousd <= LARGEST_NANOUSD

@@ -8,83 +8,21 @@ from typing import Protocol
 
 from llmledger.core.request import Attribution, Begun, Finished, request_id_at
 from llmledger.core.usage import Usage
-from llmledger.core.words import Billing, Status, UsageQuality
+from llmledger.core.words import Billing, UsageQuality
 from llmledger.dialects._contract import MeteredPart, Reading
-from llmledger.importers._contract import NOTHING_RARE, RARE, SHARED, Imported
-from llmledger.ledger.bulk import RowValues, is_storable
+from llmledger.importers._contract import Imported, Told, whole
 from llmledger.ledger.dictionaries import source_digest
 from llmledger.ledger.rows import USAGE_COLUMNS
-from llmledger.operations._import_prices import Plan, Plans, RateBook
+from llmledger.operations._import_prices import RateBook
 from llmledger.operations.charge import Outcomes, Prices, settle
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_REMEMBERED = 4_000
+_OUTPUT = USAGE_COLUMNS.index("output_tokens")
 
 
 class PriceBook(Prices, RateBook, Protocol):
     """A price table that also tells which rate holds."""
-
-
-class Sheaves:
-    """Turns what logs tell into plain rows: priced, and numbered by what many of them have in common.
-
-    Works without the ledger and the machine's folders, so that a process of its own can do it.
-    """
-
-    def __init__(self, book: RateBook) -> None:
-        self._plans = Plans(book)
-        self._numbers: dict[tuple[object, ...], int] = {}
-        self._last: tuple[object, Plan | None, int] = ((), None, 0)
-        self.headings: list[Imported] = []
-        """Of each heading that is new since they were taken, one request below it."""
-        self.first = 0
-        """The number of the first of them."""
-
-    def row(self, told: Imported) -> RowValues | None:
-        """The values of a request's plain row; None when there is more to it."""
-        if told[RARE] != NOTHING_RARE or not told.counts or told.status is not Status.COMPLETED:
-            return None
-        key, started_at, counts, provider, model = told[:5]
-        started_ms = (started_at - _EPOCH) // _MS
-        plan = self._plans.find(provider, model, started_ms, counts)
-        charge = plan.charge(counts) if plan is not None else None
-        own = (told.provider_request_id, told.latency_ms, told.first_token_ms)
-        if plan is None or charge is None or not is_storable(own, counts, charge[0]):
-            return None
-        digest = source_digest(key)
-        # The heading first, the key and its digest, then the values as the row has them.
-        return (
-            *(self._number(told, plan), key, digest, request_id_at(max(0, started_ms), digest[:10]), started_ms),
-            *own,
-            *map(counts.get, USAGE_COLUMNS),
-            *charge,
-        )
-
-    def take_headings(self) -> tuple[int, list[Imported]]:
-        """The new headings and the number of the first; numbers begin again when there are many."""
-        first, new = self.first, self.headings
-        self.first, self.headings = first + len(new), []
-        return first, new
-
-    def begin_again(self) -> None:
-        """Forget the headings when there are too many to be remembered; between two parcels."""
-        if len(self._numbers) >= _REMEMBERED:
-            self._numbers.clear()
-            self._last = ((), None, 0)
-            self.first = 0
-
-    def _number(self, told: Imported, plan: Plan) -> int:
-        shared = told[SHARED]
-        if shared == self._last[0] and plan is self._last[1]:
-            return self._last[2]
-        key = (shared, plan.rate.id, plan.suffix)
-        found = self._numbers.get(key)
-        if found is None:
-            found = self._numbers[key] = self.first + len(self.headings)
-            self.headings.append(told)
-        self._last = (shared, plan, found)
-        return found
 
 
 @dataclass(slots=True)
@@ -182,11 +120,25 @@ def request_id_of(told: Imported) -> bytes:
     return request_id_at(max(0, (told.started_at - _EPOCH) // _MS), source_digest(told.key)[:10])
 
 
-def merged(first: Imported, second: Imported) -> Imported:
+def merged(first: Told, second: Told) -> Told:
     """Two records of one request: the fuller usage counts, from the earlier time, in the session that owns it.
 
     Order does not matter, so that any way of reading the same logs gives the same rows.
     """
+    if isinstance(first, Imported) or isinstance(second, Imported):
+        return _merged(whole(first), whole(second))
+    key, started_at, counts, common, provider_request_id, is_copy = first
+    _, other_start, other_counts, other_common, _, is_other_copy = second
+    if is_copy is not is_other_copy or common.owner != other_common.owner:
+        return _merged(whole(first), whole(second))
+    output, others = counts[_OUTPUT] or 0, other_counts[_OUTPUT] or 0
+    is_same = common is other_common and counts == other_counts
+    if not is_same and not (output > others if output != others else _is_fuller(whole(first), whole(second))):
+        counts, common = other_counts, other_common
+    return key, min(started_at, other_start), counts, common, provider_request_id, is_copy
+
+
+def _merged(first: Imported, second: Imported) -> Imported:
     fuller, other = (first, second) if _is_fuller(first, second) else (second, first)
     owner = min(first, second, key=_ownership)
     return fuller._replace(
