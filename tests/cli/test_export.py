@@ -200,3 +200,17 @@ def test_a_file_that_is_not_there_is_one_clear_line(run_cli: RunCli, ledger: Pat
         3,
         f"Error: {tmp_path}/nowhere.jsonl cannot be read: No such file or directory\nCheck the path.\n",
     )
+
+
+def test_a_ledger_that_cannot_be_read_to_its_end_is_one_clear_line(
+    run_cli: RunCli, ledger: Path, tmp_path: Path
+) -> None:
+    """A column of JSON with a lost brace; no half of a file is left."""
+    with sqlite3.connect(ledger) as connection:
+        connection.executescript("DROP TRIGGER requests_no_update; UPDATE requests SET components = '{' WHERE id = 3")
+
+    done = run_cli("export", "-o", tmp_path / "all.jsonl")
+
+    assert (done.exit_code, done.stderr.count("\n")) == (6, 2), done.stderr
+    assert done.stderr.startswith(f"Error: Ledger {ledger} failed: malformed JSON.")
+    assert list(tmp_path.glob("*all*")) == []

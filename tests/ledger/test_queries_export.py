@@ -20,7 +20,7 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.core.words import Status
 from llmledger.exporters import load
-from llmledger.ledger import Reader, open_ledger, open_reader, queries_export_columns
+from llmledger.ledger import Reader, open_ledger, open_reader, queries_export_columns, request_lines
 from llmledger.ledger.queries_export import read_records, read_view
 
 ROWS = 1300
@@ -161,10 +161,15 @@ def test_dictionaries_are_forgotten_when_they_grow(reader: Reader, monkeypatch: 
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(model=("gpt-5-mini",))])
-def test_a_complete_export_has_the_corrections_after_their_requests(reader: Reader, selection: Selection) -> None:
-    """Also where corrected requests that were not chosen stand between those that were."""
+def test_a_complete_export_has_the_corrections_after_their_requests(
+    reader: Reader, selection: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of their requests, also where corrected ones that were not chosen stand between those that were."""
+    monkeypatch.setattr(request_lines, "CHUNK", 50)
     found = [
-        (kind, value) for kind, value in read_records(reader.connection, Window(), selection).rows if kind != "key"
+        ("request", json.loads(value)["request_id"]) if kind == "request" else ("adjustment", value["cause"])
+        for kind, value in read_records(reader.connection, Window(), selection).rows
+        if kind != "key"
     ]
 
     corrected: dict[str, list[str]] = {}
@@ -173,6 +178,8 @@ def test_a_complete_export_has_the_corrections_after_their_requests(reader: Read
     ):
         corrected.setdefault(request_id, []).append(cause)
     chosen = [row[1] for row in read_view(reader.connection, Window(), selection).rows]
-    wanted = [line for one in chosen for line in (one, *corrected.get(one, []))]
-    assert [value["begun"]["request_id"] if kind == "request" else value["cause"] for kind, value in found] == wanted
-    assert len(wanted) > len(chosen)
+    assert [one for kind, one in found if kind == "request"] == chosen
+    causes = [cause for one in chosen for cause in corrected.get(one, [])]
+    assert [one for kind, one in found if kind == "adjustment"] == causes != []
+    places = {one: place for place, (_, one) in enumerate(found)}
+    assert all(0 < places[cause] - places[one] < 100 for one in chosen for cause in corrected.get(one, []))

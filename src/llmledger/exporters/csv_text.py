@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from llmledger.core.export import Table
+from llmledger.core.export import Style, Table
 from llmledger.exporters._contract import harmless_texts
 from llmledger.exporters._lines import Lines
 
@@ -14,19 +14,25 @@ ROWS: Literal["view", "records"] = "view"
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; unknown is empty."""
     yield ",".join(_texts(table.columns)) + "\n"
-    marks = ["", *[","] * (len(table.columns) - 1)]
-    lines = Lines(marks, "\n", _texts)
-    for chunk in table.chunks():
+    style = Style(("", *[","] * (len(table.columns) - 1)))
+    lines = Lines(style, "\n", _texts)
+    for chunk in table.chunks(style):
         yield "".join(lines.of(chunk))
 
 
 def _texts(values: Sequence[object]) -> list[str]:
     texts = harmless_texts(values)
-    return list(map(_quoted, texts)) if _has_marks("".join(texts)) else texts
+    # Hardly any text has a mark: all of them are looked at together first, and quotes are doubled in all at once.
+    together = "\0".join(texts)
+    if not _has_marks(together):
+        return texts
+    if together.count("\0") != len(texts) - 1:
+        return [_quoted(text.replace('"', '""')) for text in texts]
+    return list(map(_quoted, together.replace('"', '""').split("\0")))
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _has_marks(text) else text
+    return f'"{text}"' if _has_marks(text) else text
 
 
 def _has_marks(text: str) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from llmledger.core.export import Table
+from llmledger.core.export import Style, Table
 from llmledger.exporters._lines import Lines
 
 SUMMARY = "One JSON array of objects."
@@ -18,11 +18,12 @@ _QUOTED = json.encoder.encode_basestring
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces."""
     names = [_ENCODE(name) for name in table.columns]
-    marks = [f"{', ' if place else '{'}{name}: " for place, name in enumerate(names)]
+    marks = tuple(f"{', ' if place else '{'}{name}: " for place, name in enumerate(names))
+    style = Style(marks, quote='"', unknown="null")
     yield "["
     separator = "\n"
-    lines = Lines(marks, "}", _texts)
-    for chunk in table.chunks():
+    lines = Lines(style, "}", _texts)
+    for chunk in table.chunks(style):
         yield separator + ",\n".join(lines.of(chunk))
         separator = ",\n"
     yield "\n]\n"

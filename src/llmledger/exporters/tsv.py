@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from llmledger.core.export import Table
+from llmledger.core.export import Style, Table
 from llmledger.exporters._contract import harmless_texts
 from llmledger.exporters._lines import Lines
 
@@ -16,9 +16,9 @@ _BREAKS = str.maketrans("\t\r\n", "   ")
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; unknown is empty."""
     yield "\t".join(table.columns) + "\n"
-    marks = ["", *["\t"] * (len(table.columns) - 1)]
-    lines = Lines(marks, "\n", _texts)
-    for chunk in table.chunks():
+    style = Style(("", *["\t"] * (len(table.columns) - 1)))
+    lines = Lines(style, "\n", _texts)
+    for chunk in table.chunks(style):
         yield "".join(lines.of(chunk))
 
 

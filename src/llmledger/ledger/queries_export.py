@@ -1,10 +1,10 @@
 """Requests on their way out: as the public view has them, or verbatim with their corrections, one at a time."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from llmledger.core.export import Chunked, Table
+from llmledger.core.export import Chunk, Chunked, Style, Table, Written
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.ledger.codec import to_plain
@@ -14,13 +14,8 @@ from llmledger.ledger.queries_export_columns import read_chunks, view_columns
 from llmledger.ledger.queries_filter import Conditions, allowed_ids, read_dictionaries
 from llmledger.ledger.queries_log import STANDING_REQUESTS, standing_conditions
 from llmledger.ledger.queries_shape import time_conditions
-from llmledger.ledger.rows import (
-    SELECT_ADJUSTMENT,
-    SELECT_REQUEST,
-    adjustment_from_row,
-    as_dict,
-    finished_from_row,
-)
+from llmledger.ledger.request_lines import read_lines
+from llmledger.ledger.rows import SELECT_ADJUSTMENT, adjustment_from_row, as_dict
 
 
 def read_view(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
@@ -28,7 +23,8 @@ def read_view(connection: Connection, window: Window, selection: Selection, *, c
     conditions = standing_conditions(connection, window, selection)
     if not content:
         rows = f"SELECT r.id FROM {STANDING_REQUESTS} {conditions.sql}" if conditions.clauses else ""
-        return Table(view_columns(connection), Chunked(read_chunks(connection, rows, conditions.params)))
+        chunks = partial(read_chunks, connection, rows, conditions.params)
+        return Table(view_columns(connection), Chunked(chunks))
     chosen = "" if not conditions.clauses else _chosen("v.row", conditions.sql)
     cursor = connection.execute(
         "SELECT v.*, c.prompt, c.response FROM requests_v1 v JOIN requests q ON q.id = v.row "
@@ -39,15 +35,17 @@ def read_view(connection: Connection, window: Window, selection: Selection, *, c
 
 
 def read_records(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
-    """The selected requests as they were written, each followed by its corrections; then those without a row."""
-    return Table(
-        ("record", "value"),
-        chain(
-            _requests(connection, window, selection, content=content),
-            _orphans(connection, window, selection),
-            _keys(connection, window, selection),
-        ),
-    )
+    """The selected requests as they were written, followed by their corrections; then those without a row, and keys.
+
+    A request is JSON text already (`ledger.request_lines`), everything else plain values.
+    """
+
+    def chunks(_: Style | None) -> Iterator[Chunk]:
+        yield from _requests(connection, window, selection, content=content)
+        yield from _singly(_orphans(connection, window, selection))
+        yield from _singly(_keys(connection, window, selection))
+
+    return Table(("record", "value"), Chunked(chunks))
 
 
 def read_contents(connection: Connection, window: Window) -> Table:
@@ -76,32 +74,46 @@ def _chosen(column: str, where: str) -> str:
     return f"WHERE {column} IN (SELECT r.id FROM {STANDING_REQUESTS} {where})"
 
 
-def _requests(
-    connection: Connection, window: Window, selection: Selection, *, content: bool
-) -> Iterator[tuple[object, ...]]:
+def _requests(connection: Connection, window: Window, selection: Selection, *, content: bool) -> Iterator[Chunk]:
     conditions = standing_conditions(connection, window, selection)
     chosen = "" if not conditions.clauses else _chosen("x.id", conditions.sql)
-    adjusted = connection.execute(_ADJUSTED)
-    next_adjusted = adjusted.fetchone()
-    cursor = connection.execute(f"{SELECT_REQUEST} {chosen} ORDER BY x.id", conditions.params)
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        finished = finished_from_row(dict(zip(names, row, strict=True)))
-        request_id = finished.begun.request_id
-        yield "request", to_plain(finished)
-        while next_adjusted is not None and next_adjusted[0] < row[0]:
-            next_adjusted = adjusted.fetchone()
-        if next_adjusted is not None and next_adjusted[0] == row[0]:
-            yield from _adjustments(connection, "x.request_id = ?", (request_id,))
-        if content:
-            yield from _contents(connection, request_id)
+    corrected = _Beside(connection.execute(_CORRECTED))
+    texts = _Beside(connection.execute(_WITH_TEXTS)) if content else None
+    for lines in read_lines(connection, chosen, conditions.params):
+        yield Chunk(len(lines.rows), (("request",) * len(lines.rows), Written(lines.texts)))
+        for request_id in corrected.among(lines.rows):
+            yield from _singly(_adjustments(connection, "x.request_id = ?", (request_id,)))
+        for request_id in texts.among(lines.rows) if texts else ():
+            yield from _singly(_contents(connection, request_id))
 
 
-_ADJUSTED = (
-    "SELECT DISTINCT k.row FROM adjustments a JOIN seen k ON k.key = a.request_id "
+_CORRECTED = (
+    "SELECT DISTINCT k.row, k.key FROM adjustments a JOIN seen k ON k.key = a.request_id "
     "WHERE a.request_id IS NOT NULL ORDER BY k.row"
 )
-"""The rows that have corrections: asking for each request costs more than the request itself."""
+_WITH_TEXTS = "SELECT k.row, k.key FROM contents c JOIN seen k ON k.key = c.request_id ORDER BY k.row"
+
+
+class _Beside:
+    """Rows that have something more, read in step with all rows: asking for each one costs more than the row itself."""
+
+    def __init__(self, cursor: Iterator[tuple[int, bytes]]) -> None:
+        self._cursor = cursor
+        self._ahead = next(cursor, None)
+
+    def among(self, rows: Sequence[int]) -> Iterator[bytes]:
+        """The request ids of those that are among these rows, which come in order."""
+        wanted = set(rows)
+        while self._ahead is not None and self._ahead[0] <= rows[-1]:
+            row, request_id = self._ahead
+            self._ahead = next(self._cursor, None)
+            if row in wanted:
+                yield request_id
+
+
+def _singly(rows: Iterable[tuple[object, ...]]) -> Iterator[Chunk]:
+    """One at a time: a stored text may be long."""
+    return (Chunk(1, tuple((value,) for value in row)) for row in rows)
 
 
 def _orphans(connection: Connection, window: Window, selection: Selection) -> Iterator[tuple[object, ...]]:

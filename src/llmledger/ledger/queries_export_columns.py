@@ -4,32 +4,66 @@ Of a request that was never corrected the view says what its row says. So rows a
 their dictionaries, and each entry of a dictionary is read once. What was corrected comes through the view.
 """
 
-import json
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from llmledger.core.export import Chunk, Coded
-from llmledger.core.money import usd_text
-from llmledger.core.window import DAY_MS, EPOCH_DAY
+from llmledger.core.export import Chunk, Coded, Column, Style, Written
 from llmledger.ledger.rows import USAGE_COLUMNS
 
 Connection = sqlite3.Connection
-Standing = Mapping[int, Sequence[object]]
-"""Corrected rows by their number, as the view has them."""
 
-CHUNK = 500
+CHUNK = 250
 """Rows at a time. With more they leave the cache of the processor, and all is slower."""
 MOST_REMEMBERED = 20_000
 """Entries of a dictionary that are kept from chunk to chunk."""
-_MINUTE_MS = 60_000
 
-_STORED = (
-    *("id", "request_id", "started_ms", "provider_request_id", "client_request_id", "error_message", "attempts"),
-    *("cache_hit", "latency_ms", "first_token_ms", *USAGE_COLUMNS, "other_usage", "cost_nanousd", "components"),
+_COST = (
+    "CASE WHEN x.cost_nanousd % 1000000000 = 0 THEN (x.cost_nanousd / 1000000000) || '' WHEN x.cost_nanousd > 0 "
+    "THEN rtrim(printf('%d.%09d', x.cost_nanousd / 1000000000, x.cost_nanousd % 1000000000), '0') "
+    "WHEN x.cost_nanousd < 0 THEN '-' || "
+    "rtrim(printf('%d.%09d', x.cost_nanousd / -1000000000, -x.cost_nanousd % 1000000000), '0') END"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A column of numbers, or of texts of digits and a few letters, which need no care in any format."""
+
+    form: str
+    values: tuple[str, ...]
+    """What SQLite's `printf` makes the column of."""
+    is_text: bool = False
+    is_nullable: bool = False
+
+
+_PLAIN = {
+    "row": _Plain("%d", ("x.id",)),
+    "request_id": _Plain("%s", ("lower(hex(x.request_id))",), is_text=True),
+    "started_at": _Plain(
+        "%sT%02d:%02d:%02d.%03dZ",
+        (
+            "date(x.started_ms / 1000, 'unixepoch')",
+            "x.started_ms / 3600000 % 24",
+            "x.started_ms / 60000 % 60",
+            "x.started_ms / 1000 % 60",
+            "x.started_ms % 1000",
+        ),
+        is_text=True,
+    ),
+    "attempts": _Plain("%d", ("x.attempts",)),
+    "cache_hit": _Plain("%d", ("x.cache_hit",)),
+    "requests": _Plain("1", ()),
+    **{
+        name: _Plain("%s", (f"x.{name}",), is_nullable=True)
+        for name in ("latency_ms", "first_token_ms", *USAGE_COLUMNS, "cost_nanousd")
+    },
+    "cost_usd": _Plain("%s", (_COST,), is_text=True, is_nullable=True),
+    "adjustments": _Plain("0", ()),
+}
 _DICTIONARIES = {
     "model_id": ("models", ("provider", "model")),
     "attribution_id": ("attributions", ("client", "user", "team", "project", "operation", "app", "key", "host")),
@@ -46,10 +80,9 @@ _DICTIONARIES = {
     "rate_id": ("rates", ("name AS rate",)),
 }
 """By the column that has their ids: the table, and its columns by their names in the view."""
-_SELECT = ", ".join(f"x.{name}" for name in (*_STORED, *_DICTIONARIES))
-_CORRECTED = (
-    "SELECT k.row FROM adjustments a JOIN seen k ON k.key = a.request_id "
-    "WHERE a.request_id IS NOT NULL AND a.kind <> 'reconcile'"
+_SELECT_CORRECTED = (
+    "SELECT v.* FROM requests_v1 v WHERE v.row IN (SELECT k.row FROM adjustments a JOIN seen k ON k.key = a.request_id "
+    "WHERE a.request_id IS NOT NULL AND a.kind <> 'reconcile')"
 )
 
 
@@ -58,112 +91,105 @@ def view_columns(connection: Connection) -> tuple[str, ...]:
     return tuple(column[0] for column in connection.execute("SELECT * FROM requests_v1 LIMIT 0").description)
 
 
-def read_chunks(connection: Connection, chosen: str, params: Sequence[object]) -> Iterator[Chunk]:
-    """The rows of the view in chunks, in the order of its rows; `chosen` are the rows to select, `SELECT ...`, or nothing."""
-    names = view_columns(connection)
-    dictionaries = [_Dictionary(connection, column, names) for column in _DICTIONARIES]
+def read_chunks(connection: Connection, chosen: str, params: Sequence[object], style: Style | None) -> Iterator[Chunk]:
+    """The rows of the view in chunks, in the order of its rows; `chosen` are the rows to select, `SELECT ...`, or nothing.
+
+    With a style, numbers and plain texts that stand side by side come in it.
+    """
+    slots = list(_slots(view_columns(connection), style))
+    dictionaries = [_Dictionary(connection, column) for column in _DICTIONARIES]
+    select = ", ".join(("x.id", *_DICTIONARIES, *(slot.sql for slot in slots if not slot.is_coded)))
     which = f"WHERE x.id IN ({chosen})" if chosen else ""
-    stored = connection.execute(f"SELECT {_SELECT} FROM requests x {which} ORDER BY x.id", params)
+    stored = connection.execute(f"SELECT {select} FROM requests x {which} ORDER BY x.id", params)
     also = f"AND v.row IN ({chosen})" if chosen else ""
-    corrected = connection.execute(
-        f"SELECT v.* FROM requests_v1 v WHERE v.row IN ({_CORRECTED}) {also} ORDER BY v.row", params
-    )
+    corrected = connection.execute(f"{_SELECT_CORRECTED} {also} ORDER BY v.row", params)
     ahead = corrected.fetchone()
     while rows := stored.fetchmany(CHUNK):
-        standing: dict[int, Sequence[object]] = {}
-        while ahead is not None and ahead[0] <= rows[-1][0]:
-            standing[ahead[0]] = ahead
+        numbers, *columns = zip(*rows, strict=True)
+        instead: dict[int, Sequence[object]] = {}
+        while ahead is not None and ahead[0] <= numbers[-1]:
+            instead[bisect_left(numbers, ahead[0])] = ahead
             ahead = corrected.fetchone()
-        columns = dict(zip((*_STORED, *_DICTIONARIES), zip(*rows, strict=True), strict=True))
-        found: dict[str, Sequence[object] | Coded] = {**_of_rows(columns, names, standing)}
-        for dictionary in dictionaries:
-            found |= dictionary.columns(columns, standing)
-        yield Chunk(len(rows), [found[name] for name in names])
+        coded: dict[str, Coded] = {}
+        for dictionary, codes in zip(dictionaries, columns, strict=False):
+            coded |= dictionary.columns(codes)
+        own = iter(columns[len(dictionaries) :])
+        found = [coded[slot.sql] if slot.is_coded else slot.column(next(own)) for slot in slots]
+        yield Chunk(len(rows), found, instead)
 
 
-def _of_rows(
-    columns: Mapping[str, Sequence[Any]], names: Sequence[str], standing: Standing
-) -> dict[str, Sequence[object]]:
-    """What the rows themselves say, as the view writes it."""
-    rows = columns["id"]
-    found: dict[str, Sequence[object]] = {
-        **{name: columns[name] for name in _STORED if name in names},
-        "row": rows,
-        "request_id": b"".join(columns["request_id"]).hex(" ", 16).split(" "),
-        "started_at": _times(columns["started_ms"]),
-        "cost_usd": [usd_text(nanousd) for nanousd in columns["cost_nanousd"]],
-        "requests": [1] * len(rows),
-        "adjustments": [0] * len(rows),
-    }
-    places = _places(rows, standing)
-    if places:
-        for name, column in found.items():
-            number, now = names.index(name), list(column)
-            for place, row in places:
-                now[place] = standing[row][number]
-            found[name] = now
-    return found
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One or more columns of the view: what to select for them, or the name of one that a dictionary has."""
+
+    sql: str
+    is_coded: bool = False
+    written: int = 0
+    """How many columns one text stands for."""
+
+    def column(self, values: Sequence[Any]) -> Column:
+        """The values as a column of a chunk."""
+        return Written(values, self.written) if self.written else values
 
 
-def _places(rows: Sequence[int], standing: Standing) -> list[tuple[int, int]]:
-    """Where the corrected rows of a chunk are; its rows are in order."""
-    return [(bisect_left(rows, row), row) for row in standing]
+def _slots(names: Sequence[str], style: Style | None) -> Iterator[_Slot]:
+    coded = {column.rpartition(" ")[2] for _, columns in _DICTIONARIES.values() for column in columns}
+    for is_plain, group in groupby(enumerate(names), lambda column: column[1] in _PLAIN):
+        run = list(group)
+        if is_plain and style is not None and len(run) > 1:
+            yield _Slot(_in_style(run, style), written=len(run))
+        else:
+            yield from (_Slot(name, is_coded=True) if name in coded else _Slot(_sql_of(name)) for _, name in run)
 
 
-class _Dictionary:
-    """A dictionary table by columns. What was read is remembered; a corrected row has an entry of its own, below zero."""
+def _sql_of(name: str) -> str:
+    plain = _PLAIN.get(name)
+    if plain is None:
+        return f"x.{name}"
+    if plain.form in ("%s", "%d"):
+        return plain.values[0]
+    return f"printf({', '.join((_text(plain.form), *plain.values))})" if plain.values else plain.form
 
-    def __init__(self, connection: Connection, id_column: str, names: Sequence[str]) -> None:
+
+def _in_style(run: Sequence[tuple[int, str]], style: Style) -> str:
+    """One `printf` for columns side by side."""
+    form, values = "", []
+    for place, name in run:
+        plain = _PLAIN[name]
+        quote = style.quote if plain.is_text else ""
+        form += style.marks[place].replace("%", "%%")
+        if plain.is_nullable:
+            (value,) = plain.values
+            quoted = f"{_text(quote)} || {value} || {_text(quote)}" if quote else value
+            values.append(f"ifnull({quoted}, {_text(style.unknown)})")
+            form += "%s"
+        else:
+            values += plain.values
+            form += quote + plain.form + quote
+    return f"printf({', '.join((_text(form), *values))})"
+
+
+def _text(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class _Dictionary(dict[Any, Sequence[object]]):
+    """The entries of a dictionary table by their ids, each read when it is first asked for."""
+
+    def __init__(self, connection: Connection, id_column: str) -> None:
         table, columns = _DICTIONARIES[id_column]
         self._connection = connection
-        self._id_column = id_column
-        self._places = {name: names.index(name) for name in (column.rpartition(" ")[2] for column in columns)}
-        self._select = f"SELECT id, {', '.join(columns)} FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
-        self._forget()
+        self._names = [column.rpartition(" ")[2] for column in columns]
+        self._select = f"SELECT {', '.join(columns)} FROM {table} WHERE id = ?"
+        self._none = (None,) * len(columns)
 
-    def columns(self, columns: Mapping[str, Sequence[Any]], standing: Standing) -> dict[str, Coded]:
-        """The columns of a chunk, all with one list of codes."""
-        codes: Sequence[int | None] = columns[self._id_column]
-        if len(self._values[0]) > MOST_REMEMBERED:
-            self._forget()
-        if new := set(codes) - self._values[0].keys():
-            for code, *values in self._connection.execute(self._select, (json.dumps(list(new)),)):
-                self._remember(code, values)
-        if standing:
-            codes = list(codes)
-            for place, row in _places(columns["id"], standing):
-                codes[place] = -row
-                self._remember(-row, [standing[row][number] for number in self._places.values()])
-        return {name: Coded(codes, known) for name, known in zip(self._places, self._values, strict=True)}
+    def __missing__(self, number: int | None) -> Sequence[object]:
+        entry = self[number] = self._connection.execute(self._select, (number,)).fetchone() or self._none
+        return entry
 
-    def _remember(self, code: int, values: Sequence[object]) -> None:
-        for known, value in zip(self._values, values, strict=True):
-            known[code] = value
-
-    def _forget(self) -> None:
-        self._values: list[dict[Hashable, object]] = [{None: None} for _ in self._places]
-
-
-class _Days(dict[int, str]):
-    """The text of a day since 1970."""
-
-    def __missing__(self, day: int) -> str:
-        text = self[day] = f"{EPOCH_DAY + timedelta(days=day)}"
-        return text
-
-
-class _Seconds(dict[int, str]):
-    """The text of the milliseconds of a minute, of which there are sixty thousand."""
-
-    def __missing__(self, ms: int) -> str:
-        text = self[ms] = f":{ms // 1000:02d}.{ms % 1000:03d}Z"
-        return text
-
-
-_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)]
-_SECONDS = _Seconds()
-
-
-def _times(column: Sequence[int]) -> list[str]:
-    days = _Days()
-    return [f"{days[ms // DAY_MS]}{_MINUTES[ms % DAY_MS // _MINUTE_MS]}{_SECONDS[ms % _MINUTE_MS]}" for ms in column]
+    def columns(self, codes: Sequence[int | None]) -> dict[str, Coded]:
+        """The columns of a chunk by their names."""
+        if len(self) > MOST_REMEMBERED:
+            self.clear()
+        return {name: Coded(codes, self, field) for field, name in enumerate(self._names)}

@@ -8,7 +8,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from llmledger.errors import LedgerMissing, UsageError
-from llmledger.ledger.connection import check_file, check_is_ledger, is_writable, open_for_reading, storage_errors
+from llmledger.ledger.connection import (
+    check_file,
+    check_is_ledger,
+    is_writable,
+    open_for_reading,
+    storage_error,
+    storage_errors,
+)
 from llmledger.ledger.migrations import SCHEMA, check_schema
 from llmledger.ledger.spool import is_recovery_due
 
@@ -111,6 +118,8 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise storage_error(error, self.path) from error
 
     def _by_prefix(self, digits: str) -> list[bytes]:
         low, high = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))

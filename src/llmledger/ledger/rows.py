@@ -171,9 +171,9 @@ def finished_from_row(row: Mapping[str, Any]) -> Finished:
         first_token_ms=row["first_token_ms"],
         timeline=timeline_from(row["timeline"], row["first_token_ms"], row["latency_ms"]),
         finish_reason=answer.finish_reason,
-        raw_usage=None if row["raw_usage"] is None else json.loads(row["raw_usage"]),
+        raw_usage=_parsed(row["raw_usage"]),
         price_context=answer.price_context,
-        parts=tuple(from_plain(Part, part) for part in json.loads(row["parts"] or "[]")),
+        parts=tuple(from_plain(Part, part) for part in _parsed(row["parts"]) or ()),
         flags=answer.flags,
     )
 
@@ -202,8 +202,8 @@ def adjustment_from_row(row: Mapping[str, Any]) -> Adjustment:
         provider_request_id=row["provider_request_id"],
         price_version=row["price_version"],
         rate_id=row["rate_name"],
-        rate=None if row["rate_body"] is None else json.loads(row["rate_body"]),
-        detail=json.loads(row["detail"] or "{}"),
+        rate=_parsed(row["rate_body"]),
+        detail=_parsed(row["detail"]) or {},
     )
 
 
@@ -237,7 +237,7 @@ def _other_usage(usage: Usage) -> str | None:
 def _usage(row: Mapping[str, Any]) -> Usage:
     values = {name: row[name] for name in USAGE_COLUMNS}
     if row["other_usage"] is not None:
-        rare = json.loads(row["other_usage"])
+        rare = _parsed(row["other_usage"])
         values.update({name: Decimal(value) if isinstance(value, str) else value for name, value in rare.items()})
     return Usage(**values)
 
@@ -253,18 +253,23 @@ def _charged(row: Mapping[str, Any], answer: Answer) -> Charged:
         components=_components(row["components"]),
         unpriced_units=answer.unpriced_units,
         rate_id=row["rate_name"],
-        rate=None if row["rate_body"] is None else json.loads(row["rate_body"]),
+        rate=_parsed(row["rate_body"]),
         price_version=row["price_version"],
     )
 
 
-def _components(text: str | None) -> tuple[Component, ...]:
-    return () if text is None else components_from_json(json.loads(text))
+def _components(stored: Any) -> tuple[Component, ...]:
+    return () if stored is None else components_from_json(_parsed(stored))
+
+
+def _parsed(stored: Any) -> Any:
+    """A column of JSON: as text where it comes from the ledger, as values where it comes from an export."""
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 def _attribution(row: Mapping[str, Any]) -> Attribution:
     names = ("client", "user", "team", "project", "operation", "app", "key", "host", "session", "branch")
-    return Attribution(**{name: row[name] for name in names}, tags=json.loads(row["tags"] or "{}"))
+    return Attribution(**{name: row[name] for name in names}, tags=_parsed(row["tags"]) or {})
 
 
 def _place(row: Mapping[str, Any]) -> Place:
@@ -288,7 +293,7 @@ def _answer(row: Mapping[str, Any]) -> Answer:
         http_status=row["http_status"],
         error_type=row["error_type"],
         finish_reason=row["finish_reason"],
-        price_context=json.loads(row["price_context"] or "{}"),
+        price_context=_parsed(row["price_context"]) or {},
         flags=tuple((row["flags"] or "").split()),
         unpriced_units=tuple((row["unpriced_units"] or "").split()),
     )

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from llmledger.core.export import Chunk, Chunked, Table
+from llmledger.core.export import Chunk, Chunked, Style, Table
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.errors import InputFileError, UsageError
@@ -65,7 +66,7 @@ def export(
     else:
         table = read_view(source.connection, request.window, request.selection, content=request.content)
     rows = table.rows
-    counted = Chunked(_counted_chunks(rows, advance)) if isinstance(rows, Chunked) else _counted(rows, advance)
+    counted = Chunked(partial(_counted_chunks, rows, advance)) if isinstance(rows, Chunked) else _counted(rows, advance)
     for text in exporter.write(Table(table.columns, counted)):
         output.write(text.encode("utf-8", "replace"))
 
@@ -76,8 +77,8 @@ def _counted(rows: Iterable[Sequence[object]], advance: Callable[[int], None]) -
         advance(1)
 
 
-def _counted_chunks(rows: Chunked, advance: Callable[[int], None]) -> Iterator[Chunk]:
-    for chunk in rows.chunks:
+def _counted_chunks(rows: Chunked, advance: Callable[[int], None], style: Style | None) -> Iterator[Chunk]:
+    for chunk in rows.chunks(style):
         yield chunk
         advance(chunk.size)
 

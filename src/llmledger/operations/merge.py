@@ -1,6 +1,7 @@
 """Merge: take another ledger in, each request and each correction once, however often it is done."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,9 +41,10 @@ def merge(book: "Ledger", other: "Reader", *, advance: Callable[[int], None] = l
 
 def _records(other: "Reader") -> Iterator[tuple[str, Any]]:
     records = read_records(other.connection, Window(), Selection(), content=True).rows
-    for kind, value in cast("Iterator[tuple[str, Any]]", records):
-        if kind != "adjustment" or value["kind"] != Kind.RECONCILE:
-            yield kind, of_plain(kind, value)
+    for kind, value in cast("Iterable[tuple[str, Any]]", records):
+        plain = json.loads(value) if kind == "request" else value
+        if kind != "adjustment" or plain["kind"] != Kind.RECONCILE:
+            yield kind, of_plain(kind, plain)
 
 
 @contextmanager

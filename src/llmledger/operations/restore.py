@@ -16,6 +16,7 @@ from llmledger.core.request import Finished
 from llmledger.errors import InputFileError
 from llmledger.ledger.codec import from_plain
 from llmledger.ledger.merging import Key, take_over
+from llmledger.ledger.request_lines import finished_from_object
 
 if TYPE_CHECKING:
     from llmledger.ledger.booking import Books
@@ -117,7 +118,8 @@ KINDS = ("request", "adjustment", "content", "key")
 def of_plain(kind: str, value: Any) -> Any:
     """What a record of a complete export stands for. Raises ValueError, TypeError or KeyError when it is none."""
     if kind == "request":
-        return from_plain(Finished, value)
+        # The first exports had requests as the program has them, in which the beginning is a record of its own.
+        return from_plain(Finished, value) if "begun" in value else finished_from_object(value)
     if kind == "adjustment":
         return from_plain(Adjustment, value)
     if kind == "key":
