@@ -1,12 +1,16 @@
 """What the README and the changelog say is true."""
 
 import re
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.readme import README, output_of, shown_blocks
 from tests.support.source import ROOT
+from tests.support.upstream import Upstream, json_answer
 
 from llmledger._version import VERSION
 from llmledger.cli._commands import EXIT_CODES, command_names
@@ -50,14 +54,27 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] == VERSION
 
 
-def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Word for word."""
-    example = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert example is not None
+def test_the_python_examples_run(
+    capsys: pytest.CaptureFixture[str], ledger_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Word for word, one after the other; what they record is in the ledger, the SDK's request too."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-0123456789")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{upstream.url}/v1")
+    upstream.answers(json_answer({"id": "c", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}))
+    names: dict[str, Any] = {}
+    examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    assert len(examples) == 2
 
-    exec(compile(example[1], "README.md", "exec"), {})
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), names)
+    names["client"].chat.completions.create(model="gpt-5-mini", messages=[])
+    names["client"].close()
 
-    assert "priced" in capsys.readouterr().out
+    # 3,000 x $3/M + 9,000 x $0.30/M + 800 x $15/M
+    assert capsys.readouterr().out == "0.0237 priced\n"
+    with closing(sqlite3.connect(ledger_path)) as connection:
+        rows = connection.execute("SELECT project, input_tokens, output_tokens FROM requests_v1").fetchall()
+    assert rows == [("acme", 12_000, 800), (None, 3, 4)]
 
 
 def test_the_set_up_needs_nothing_that_is_not_declared() -> None:
