@@ -96,8 +96,8 @@ def test_usage_is_printed_where_it_is_asked_for(ledger: Ledger, capsys: pytest.C
 
     assert into.getvalue() == capsys.readouterr().out
     assert into.getvalue().splitlines() == [
-        "stealth/lark-2: 1 requests, 1,200 tokens in, 3 out, —",
-        "total: 1 requests, 1,200 tokens in, 3 out, —",
+        "stealth/lark-2: 1 request, 1,200 tokens in, 3 out, —",
+        "total: 1 request, 1,200 tokens in, 3 out, —",
     ]
 
 

@@ -19,5 +19,5 @@ def test_a_model_whose_costs_disagree_is_told(run_cli: RunCli, ledger_path: Path
         ledger.record(a_finished({"provider": "openrouter", "model": "x/y"}, charged=charged))
 
     said = run_cli("doctor").stdout
-    assert "openrouter/x/y: reported $0.02, by the table $0.01 (1 requests)" in said
+    assert "openrouter/x/y: reported $0.02, by the table $0.01 (1 request)" in said
     assert "llmledger pricing show openrouter/x/y" in said

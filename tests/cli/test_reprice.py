@@ -34,7 +34,7 @@ def test_without_yes_it_only_tells(run_cli: RunCli, ledger: Path) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.splitlines()[2].split()[:5] == ["openai/gpt-5-mini", "1", "$0.0009", "$0.00045", "-$0.00045"]
-    assert "1 requests would be priced again; 2 cost the same" in result.stdout
+    assert "1 request would be priced again; 2 cost the same" in result.stdout
     assert "dry run" in result.stderr
     assert total(run_cli) == ("0.0009", 2)
 

@@ -51,13 +51,13 @@ def test_what_a_dead_process_left_is_told_before_it_is_put_right(path):
         assert lock.acquire()
         desk.write([Finish(a_finished())])
         waiting = told(examine(path), Level.PROBLEM)
-        assert waiting[0][0].startswith("1 records wait in the spool of a running process")
-        assert told(examine(path), Level.FINE)[-1] == ("1 requests running in 1 processes", None)
+        assert waiting[0][0].startswith("1 record in the spool of a running process")
+        assert told(examine(path), Level.FINE)[-1] == ("1 request running, processes: 1", None)
         desk.abandon()
     for _ in range(2):
         notes = [text for text, _ in told(examine(path), Level.NOTE)]
-        assert notes[0].startswith("1 requests were running when their process died")
-        assert notes[1].startswith("1 records of a process that ended wait in a spool")
+        assert notes[0].startswith("1 request of a process that died")
+        assert notes[1].startswith("1 record in the spool of a process that ended")
     open_ledger(path, now=lambda: NOON).close()
     assert told(examine(path), Level.NOTE) == []
 
@@ -68,7 +68,7 @@ def test_spools_that_fit_nowhere_are_told(path):
     (folder / "0123-abcd.jsonl").write_bytes(b'{"spool":1}\n{"event":"odd"}\n')
     (folder / "4567-abcd.unreadable").write_bytes(b"?")
     findings = list(examine(path))
-    assert "1 records for another ledger wait" in told(findings, Level.NOTE)[0][0]
+    assert "1 record for another ledger: " in told(findings, Level.NOTE)[0][0]
     assert "could not be understood" in told(findings, Level.PROBLEM)[0][0]
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TextIO
 
 from llmledger.api.ledger import Ledger, Outcome
+from llmledger.core.counted import counted
 from llmledger.core.money import money_text, usd_text
 from llmledger.core.report import Measures, Report
 from llmledger.core.request import Attribution, Finished, id_text
@@ -193,4 +194,4 @@ def _named(report: Report) -> tuple[NamedStats, ...]:
 def _line(name: str, measures: Measures) -> str:
     tokens = measures.units.get("input_tokens", 0), measures.units.get("output_tokens", 0)
     cost = money_text(measures.cost_nanousd)
-    return f"{name}: {measures.requests:,} requests, {tokens[0]:,} tokens in, {tokens[1]:,} out, {cost}\n"
+    return f"{name}: {counted(measures.requests, 'request')}, {tokens[0]:,} tokens in, {tokens[1]:,} out, {cost}\n"

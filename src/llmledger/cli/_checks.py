@@ -7,6 +7,7 @@ from llmledger.cli._checks_proxy import check_connections
 from llmledger.cli._context import Surroundings
 from llmledger.cli._findings import Finding, Level
 from llmledger.cli._machine import find_keys, find_tools, home_of, open_book, shown_path
+from llmledger.core.counted import counted
 from llmledger.errors import LedgerError
 
 OLD_PRICES_DAYS = 90
@@ -170,7 +171,9 @@ def check_reported(world: Surroundings) -> Iterator[Finding]:
     with open_reader(path) as reader:
         for one in disagreements(reader.connection):
             told, ours = money_text(one.reported_nanousd), money_text(one.computed_nanousd)
-            text = f"{one.provider}/{one.model}: reported {told}, by the table {ours} ({one.requests:,} requests)"
+            text = (
+                f"{one.provider}/{one.model}: reported {told}, by the table {ours} ({counted(one.requests, 'request')})"
+            )
             yield Finding(Level.NOTE, "prices", text, f"llmledger pricing show {one.provider}/{one.model}")
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from llmledger.cli._render import Column, cells_of, table, width, wrapped
+from llmledger.core.counted import counted
 from llmledger.core.reconcile.causes import Finding, is_class
 from llmledger.core.reconcile.digest import Digest, OddPrice, Share
 from llmledger.core.reconcile.sentences import (
@@ -13,7 +14,6 @@ from llmledger.core.reconcile.sentences import (
     Advice,
     advice,
     class_rows,
-    counted,
     coverage_text,
     group_rows,
     sentences,

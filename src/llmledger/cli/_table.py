@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textwrap import fill
 
 from llmledger.cli._render import Column, table, width
+from llmledger.core.counted import counted
 from llmledger.core.money import NANOUSD_PER_USD, UNPRICED, money_text
 from llmledger.core.report import UNTOLD, Measures, Report, ReportRow
 
@@ -157,7 +158,7 @@ def report_table(report: Report, *, limit: int | None = None) -> str:
 
 def header(report: Report) -> str:
     """The line above the table: range, zone, counts, and the price table."""
-    parts = [f"{report.window.text()} {report.window.zone}", f"{report.totals.requests:,} requests"]
+    parts = [f"{report.window.text()} {report.window.zone}", counted(report.totals.requests, "request")]
     parts += [f"{report.totals.failed:,} failed"] if report.totals.failed else []
     parts += [f"prices {report.price_version[:10]}"] if report.price_version else []
     return " · ".join(parts)

@@ -8,6 +8,7 @@ from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption, LedgerOption, YesOption
 from llmledger.cli._render import confirm_dry_run, envelope, out
 from llmledger.cli._select import Chosen, reading, takes_selection
+from llmledger.core.counted import counted
 from llmledger.core.money import money_text, usd_text
 from llmledger.core.selection import BILLINGS
 
@@ -94,8 +95,8 @@ def _show(done: "Assignment", *, yes: bool, json: bool) -> None:
         )
         return
     lacks = f" and {done.unpriced:,} unpriced" if done.unpriced else ""
-    verb = "were assigned" if yes else "would be assigned"
     count = done.booked if yes else done.requests
+    verb = f"{'was' if count == 1 else 'were'} assigned" if yes else "would be assigned"
     already = f"; {done.unchanged:,} already are" if done.unchanged else ""
-    out(f"{count:,} requests ({money_text(done.nanousd)}{lacks}) {verb}{already}.")
+    out(f"{counted(count, 'request')} ({money_text(done.nanousd)}{lacks}) {verb}{already}.")
     confirm_dry_run(yes, "assign them")

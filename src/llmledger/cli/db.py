@@ -8,6 +8,7 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption, LedgerOption, YesOption
 from llmledger.cli._render import Column, envelope, note, out, paint, progress, table
+from llmledger.core.counted import counted
 from llmledger.errors import AnswerIsNo
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def verify(
 def _show(found: "LedgerStats") -> None:
     out(f"{found.path}: {_size(found.bytes)}, of it free {_size(found.free_bytes)}; log {_size(found.log_bytes)}")
     since = "" if found.first_at is None else f", {found.first_at:%Y-%m-%d} .. {found.last_at:%Y-%m-%d}"
-    out(f"schema {found.schema_version}, home zone {found.home_zone}, {found.requests:,} requests{since}")
+    out(f"schema {found.schema_version}, home zone {found.home_zone}, {counted(found.requests, 'request')}{since}")
     columns = [Column("Table"), Column("Rows", right=True), Column("Size", right=True), Column("Bytes/row", right=True)]
     rows = [
         (

@@ -10,6 +10,7 @@ from llmledger.cli._context import surroundings
 from llmledger.cli._options import LedgersOption
 from llmledger.cli._render import note, progress
 from llmledger.cli._select import Chosen, reading, takes_selection
+from llmledger.core.counted import counted
 from llmledger.core.selection import parse_by
 from llmledger.errors import UsageError
 
@@ -61,7 +62,7 @@ def command(
             return
         with whole_file(output.expanduser()) as file:
             count = _write(reader, request, file)
-    note(f"Wrote {count:,} rows to {output}.")
+    note(f"Wrote {counted(count, 'row')} to {output}.")
 
 
 def _write(reader: "Reader", request: "ExportRequest", file: object) -> int:

@@ -127,7 +127,8 @@ def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -
     from llmledger.cli._reconcile_pages import as_html, as_markdown
     from llmledger.cli._reconcile_text import Shown, as_text
     from llmledger.cli._render import envelope
-    from llmledger.core.reconcile.sentences import counted, usd
+    from llmledger.core.counted import counted
+    from llmledger.core.reconcile.sentences import usd
 
     shown = Shown(by=by, chosen=class_, today=surroundings().now().date())
     if wanted == "json":

@@ -8,6 +8,7 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption, LedgerOption, YesOption
 from llmledger.cli._select import Chosen, reading, takes_selection
+from llmledger.core.counted import counted
 
 if TYPE_CHECKING:
     from llmledger.operations.reprice import Repricing
@@ -67,8 +68,10 @@ def _show(done: "Repricing", *, yes: bool, json: bool) -> None:
     if rows:
         _render.out(_table(done))
     count = done.booked if yes else done.requests
-    verb = "were priced again" if yes else "would be priced again"
-    _render.out(f"{count:,} requests {verb}; {done.same:,} cost the same, {done.kept:,} keep what the provider said.")
+    verb = f"{'was' if count == 1 else 'were'} priced again" if yes else "would be priced again"
+    _render.out(
+        f"{counted(count, 'request')} {verb}; {done.same:,} cost the same, {done.kept:,} keep what the provider said."
+    )
     if rows:
         _render.confirm_dry_run(yes, "append the differences")
 

@@ -149,12 +149,12 @@ def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterato
 
 def closing_line(tally: Tally, name: str, seconds: float) -> str:
     """What the program came to, on one line."""
+    from llmledger.core.counted import counted
     from llmledger.core.money import money_text
 
     minutes, rest = divmod(round(seconds), 60)
     took = f"{minutes} min" if minutes else f"{rest} s"
-    requests = "1 request" if tally.requests == 1 else f"{tally.requests:,} requests"
     known = tally.unpriced < tally.requests or not tally.requests
     cost = f"{'~' if tally.estimated else ''}{money_text(tally.nanousd if known else None)}"
     unpriced = f"+ ({tally.unpriced:,} unpriced)" if tally.unpriced and known else ""
-    return f"{name}: {requests}, {cost}{unpriced}, {took}"
+    return f"{name}: {counted(tally.requests, 'request')}, {cost}{unpriced}, {took}"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from llmledger.core.counted import counted
 from llmledger.ledger.connection import storage_errors
 from llmledger.ledger.finding import Finding, Level
 from llmledger.ledger.owners import is_alive, owners_folder
@@ -30,7 +31,7 @@ def examine(path: Path) -> Iterator[Finding]:
         size = path.stat().st_size / 1e6
         yield Finding(
             Level.FINE,
-            f"{path}: schema {reader.schema}, {rows:,} requests written, {size:,.1f} MB, home zone {reader.home_zone}",
+            f"{path}: schema {reader.schema}, {counted(rows, 'request')} written, {size:,.1f} MB, home zone {reader.home_zone}",
         )
         yield from _privacy(path)
         yield _durability()
@@ -90,9 +91,9 @@ def _in_flight(reader: Reader) -> Iterator[Finding]:
     living = [count for owner, count in counts if is_alive(owners, owner)]
     left = sum(count for _, count in counts) - sum(living)
     if living:
-        yield Finding(Level.FINE, f"{sum(living):,} requests running in {len(living)} processes")
+        yield Finding(Level.FINE, f"{counted(sum(living), 'request')} running, processes: {len(living):,}")
     if left:
-        text = f"{left:,} requests were running when their process died; they will be closed as interrupted"
+        text = f"{counted(left, 'request')} of a process that died, to be closed as interrupted"
         yield Finding(Level.NOTE, text, "Any command that reads or writes the ledger does it: llmledger report")
 
 
@@ -109,14 +110,14 @@ def _spools(reader: Reader) -> Iterator[Finding]:
 
 def _spool(reader: Reader, waiting: Waiting, records: int, *, is_living: bool) -> Finding:
     if waiting.ledger_id != reader.ledger_id:
-        text = f"{records:,} records for another ledger wait in {waiting.path}"
+        text = f"{counted(records, 'record')} for another ledger: {waiting.path}"
         return Finding(Level.NOTE, text, "Put that ledger back in this folder and run any command on it.")
     if is_living:
-        text = f"{records:,} records wait in the spool of a running process: it cannot write the ledger now"
+        text = f"{counted(records, 'record')} in the spool of a running process: it cannot write the ledger now"
         return Finding(
             Level.PROBLEM, text, "Make the ledger writable again: unlock it, free disk space, or put it back."
         )
-    text = f"{records:,} records of a process that ended wait in a spool"
+    text = f"{counted(records, 'record')} in the spool of a process that ended"
     return Finding(Level.NOTE, text, "Any command that reads or writes the ledger replays them: llmledger report")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from llmledger.core.counted import counted
 from llmledger.core.money import NANOUSD_PER_USD, money_text, usd_from_nanousd
 from llmledger.core.report import ExchangeRates
 from llmledger.core.selection import Selection
@@ -52,7 +53,7 @@ class Verdict:
         word = "within" if self.is_within else "NOT within"
         spent = "an unknown amount" if self.spent is None else self._money(self.spent)
         lacks = "+" if self.unpriced and self.spent is not None else ""
-        return f"{word} the limit: {spent}{lacks} of {self._money(self.limit.amount)} · {self.requests:,} requests"
+        return f"{word} the limit: {spent}{lacks} of {self._money(self.limit.amount)} · {counted(self.requests, 'request')}"
 
     def _money(self, amount: Decimal) -> str:
         text = money_text(int(amount * NANOUSD_PER_USD), symbol="$" if self.limit.currency == "USD" else "")

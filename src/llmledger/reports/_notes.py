@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llmledger.core.counted import counted
 from llmledger.core.money import UNPRICED, money_text
 from llmledger.core.report import UNTOLD, Answer, ExchangeRates, Gap, Measures, Note, Question, ReportRow
 from llmledger.core.selection import ALL_TAGS
@@ -45,7 +46,7 @@ def notes_on(
 def _estimated_text(rows: Sequence[ReportRow], totals: Measures) -> str:
     among = sum(row.measures.requests for row in rows if row.measures.estimated) or totals.requests
     cost = f": {money_text(totals.estimated_nanousd)} of the cost" if totals.estimated_nanousd else ""
-    return f"{totals.estimated:,} of {_requests(among)} estimated (no usage sent){cost}. See: log --estimated"
+    return f"{totals.estimated:,} of {counted(among, 'request')} estimated (no usage sent){cost}. See: log --estimated"
 
 
 def _unpriced_text(totals: Measures, models: Sequence[str]) -> str:
@@ -53,12 +54,12 @@ def _unpriced_text(totals: Measures, models: Sequence[str]) -> str:
     if models:
         others = f" (and {len(models) - 1} more: log --unpriced)" if len(models) > 1 else ""
         fix = f"Fix: pricing set {models[0]}{others}"
-    return f"{_requests(totals.unpriced)} unpriced, not in the total (+). {fix}"
+    return f"{counted(totals.unpriced, 'request')} unpriced, not in the total (+). {fix}"
 
 
 def _untold_text(totals: Measures) -> str:
     rest = "; the sums are those of the others" if totals.untold < totals.requests else ""
-    return f"{totals.untold:,} of {_requests(totals.requests)} told no tokens{rest}."
+    return f"{totals.untold:,} of {counted(totals.requests, 'request')} told no tokens{rest}."
 
 
 def _no_rate_text(rates: ExchangeRates) -> str:
@@ -72,9 +73,5 @@ def _no_rate_text(rates: ExchangeRates) -> str:
 def _gap_text(gap: Gap) -> str:
     return (
         f"{gap.since:%Y-%m-%d %H:%M} .. {gap.until:%Y-%m-%d %H:%M} UTC is left out (coverage): it needs {gap.needs}, "
-        f"which were pruned; {_requests(gap.requests)} there."
+        f"which were pruned; {counted(gap.requests, 'request')} there."
     )
-
-
-def _requests(count: int) -> str:
-    return f"{count:,} request" if count == 1 else f"{count:,} requests"

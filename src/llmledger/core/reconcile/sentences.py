@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 
+from llmledger.core.counted import counted
 from llmledger.core.money import money_text, nanousd_from_usd
 from llmledger.core.reconcile.booked import ZERO
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
@@ -170,15 +171,6 @@ def _heading(one: Finding, by: str, zone: str) -> str:
     if by == "key":
         return one.key or "—"
     return f"{one.provider}/{one.model}" if one.model else one.provider or "—"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "line"), counted(1200, "line")
-    ('1 line', '1,200 lines')
-    """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def advice(comparison: Comparison, *, statement: str, today: date) -> list[Advice]:
