@@ -8,16 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.ask import Ask
 from tests.support.builders import NOON
 from tests.support.cli import CliResult, run_command
 from tests.support.llamacpp import llamacpp, smollm2_file
-from tests.support.upstream import Upstream
+from tests.support.upstream import DEADLINE, Upstream
 
 __all__ = ["llamacpp", "smollm2_file"]
 """Fixtures of the whole run that live in files of their own."""
+
+# Five seconds are too few for an answer on a machine that others keep busy, and nobody names a limit at each call.
+for _part in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _part, DEADLINE)
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("house"))

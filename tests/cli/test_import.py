@@ -243,9 +243,10 @@ def _count(ledger: Path) -> int:
 
 
 def _until(is_met: Any) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_met():
         assert time.monotonic() < deadline, "waited for nothing"
+        time.sleep(0.02)
 
 
 def _answering(home: Path, *answers: str) -> str:
@@ -268,7 +269,7 @@ def _answering(home: Path, *answers: str) -> str:
             break
         shown += chunk
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     return shown.decode(errors="replace")
 
 

@@ -123,7 +123,7 @@ def test_killed_at_any_moment_no_request_is_lost_or_doubled(home: Path, upstream
 
         def ask() -> None:
             with suppress(httpx.HTTPError):
-                httpx.post(url, json={"model": "claude-sonnet-4-5", "stream": True, "max_tokens": 50}, timeout=30)
+                httpx.post(url, json={"model": "claude-sonnet-4-5", "stream": True, "max_tokens": 50}, timeout=60)
 
         for _ in range(10):
             ask()

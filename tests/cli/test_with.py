@@ -102,7 +102,7 @@ def test_signals_reach_the_program(home: Path, upstream: Upstream) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 9
+        assert process.wait(60) == 9
     finally:
         process.kill()
         process.communicate()
@@ -126,7 +126,7 @@ def test_ctrl_c_reaches_the_program_and_not_us(home: Path, upstream: Upstream) -
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()

@@ -43,7 +43,7 @@ def test_a_ledger_that_is_locked_while_the_answer_comes_does_not_break_the_run(
 
     def lock_and_answer(_: Received) -> Answer:
         locks.append(FileLock(lock_path(ledger_path)))
-        assert locks[0].acquire(patience_s=5)
+        assert locks[0].acquire(patience_s=60)
         return json_answer({
             "id": "x", "model": "gpt-5-mini", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 3, "completion_tokens": 1},

@@ -192,7 +192,7 @@ def test_many_streams_at_once_leave_a_row_each(proxy: RunningProxy, upstream: Up
     statuses: list[int] = []
 
     def ask() -> None:
-        statuses.append(httpx.post(proxy.url + "/anthropic/v1/messages", json=body, timeout=30).status_code)
+        statuses.append(httpx.post(proxy.url + "/anthropic/v1/messages", json=body, timeout=60).status_code)
 
     threads = [threading.Thread(target=ask) for _ in range(50)]
     for thread in threads:

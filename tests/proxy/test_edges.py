@@ -81,7 +81,7 @@ def test_a_request_that_outlives_the_shutdown_has_its_row(tmp_path: Path, upstre
 
         def ask() -> None:
             with pytest.raises(httpx.HTTPError):
-                httpx.post(proxy.url + CHAT, json={"model": "gpt-4o", "stream": True}, timeout=30)
+                httpx.post(proxy.url + CHAT, json={"model": "gpt-4o", "stream": True}, timeout=60)
 
         client = threading.Thread(target=ask)
         client.start()
@@ -98,7 +98,7 @@ def test_free_requests_are_relayed_whatever_their_size(proxy: RunningProxy, upst
     """A file of ten megabytes is uploaded without a row; so is a list that breaks off or cannot be had."""
     upstream.answers(json_answer({"id": "file-1"}), stream_answer([b"[", HangUp()]))
 
-    assert httpx.post(proxy.url + "/openai/v1/files", content=b"x" * 10_000_000, timeout=30).json() == {"id": "file-1"}
+    assert httpx.post(proxy.url + "/openai/v1/files", content=b"x" * 10_000_000, timeout=60).json() == {"id": "file-1"}
     assert len(upstream.received[0].body) == 10_000_000
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(proxy.url + "/openai/v1/models")

@@ -28,7 +28,7 @@ def test_tokens_and_cost_of_a_running_stream_are_visible(proxy: RunningProxy, up
     first = data[: data.index(b"\n\n", cut) + 2]
     upstream.answers(stream_answer([first, Wait(go_on), data[len(first) :]]))
     url, body = proxy.url + "/anthropic/v1/messages", {"model": "claude-sonnet-4-5", "stream": True}
-    client = threading.Thread(target=lambda: httpx.post(url, json=body, timeout=30))
+    client = threading.Thread(target=lambda: httpx.post(url, json=body, timeout=60))
     client.start()
     until(lambda: any(so_far(proxy)))
 
@@ -53,7 +53,7 @@ def test_the_pieces_of_a_stream_cost_no_write_each(proxy: RunningProxy, upstream
 
         before = commits()
         httpx.post(
-            proxy.url + "/anthropic/v1/messages", json={"model": "claude-sonnet-4-5", "stream": True}, timeout=30
+            proxy.url + "/anthropic/v1/messages", json={"model": "claude-sonnet-4-5", "stream": True}, timeout=60
         )
         proxy.rows()
         assert commits() - before <= 2

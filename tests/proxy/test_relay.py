@@ -207,7 +207,7 @@ def test_a_large_upload_passes_in_pieces(proxy: RunningProxy, upstream: Upstream
     form = {"model": "whisper-1"}
     audio = b"R" * 20_000_000
 
-    httpx.post(proxy.url + "/openai/v1/audio/transcriptions", data=form, files={"file": ("a.wav", audio)}, timeout=30)
+    httpx.post(proxy.url + "/openai/v1/audio/transcriptions", data=form, files={"file": ("a.wav", audio)}, timeout=60)
 
     assert audio in received[0].body
     (row,) = proxy.rows()

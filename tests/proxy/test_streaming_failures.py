@@ -39,7 +39,7 @@ def test_every_row_has_the_sum_of_its_parts_or_no_cost_at_all(
     path, model = PATHS[dialect]
     found = sorted((FIXTURES / dialect).iterdir())
     captures = [one for one in found if one.suffix in KINDS and not one.name.endswith(".expected.json")]
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         for capture in captures:
             upstream.replies(
                 lambda _, capture=capture: stream_answer(  # type: ignore[misc]

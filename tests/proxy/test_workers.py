@@ -51,7 +51,7 @@ def all_answer(proxy: Program) -> Callable[[], bool]:
 def ask(url: str) -> None:
     """One request; a connection that breaks is no failure of the test."""
     with suppress(httpx.HTTPError):
-        httpx.post(url, json=ASKED, timeout=30)
+        httpx.post(url, json=ASKED, timeout=60)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
@@ -96,7 +96,7 @@ def test_told_to_stop_all_workers_end_what_they_serve(home: Path, upstream: Upst
     with program(home, upstream, "--workers", "2", "--json-log") as proxy:
 
         def read() -> None:
-            bodies.append(httpx.post(proxy.url + "/anthropic/v1/messages", json=ASKED, timeout=30).content)
+            bodies.append(httpx.post(proxy.url + "/anthropic/v1/messages", json=ASKED, timeout=60).content)
 
         clients = [threading.Thread(target=read) for _ in range(10)]
         for client in clients:

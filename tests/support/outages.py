@@ -15,7 +15,7 @@ from llmledger.ledger.lock import FileLock, lock_path
 def locked_by_another(path: Path) -> Iterator[None]:
     """Another llmledger holds the ledger's lock and does not let go."""
     with FileLock(lock_path(path)) as lock:
-        assert lock.acquire(patience_s=5)
+        assert lock.acquire(patience_s=60)
         yield
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def gone(process_id: int) -> bool:

@@ -63,7 +63,7 @@ def program(
 
 def until(condition: Callable[[], object]) -> None:
     """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + 3 * DEADLINE
+    deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

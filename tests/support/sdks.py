@@ -117,7 +117,7 @@ class Sdk:
         """Ask as a synchronous client; the texts, and the bytes of each answer. `around` wraps the HTTP transport."""
         library = import_module(self.library)
         listening = Listening(around(library.HTTPTransport()), library)
-        with library.Client(transport=listening, timeout=30) as client:
+        with library.Client(transport=listening, timeout=60) as client:
             return self.sync_calls(url, client), listening.heard
 
     def ask_later(self, url: str, *, around: Around = lambda inner: inner) -> Asked:
@@ -126,7 +126,7 @@ class Sdk:
         listening = Listening(around(library.AsyncHTTPTransport()), library)
 
         async def run() -> list[str]:
-            async with library.AsyncClient(transport=listening, timeout=30) as client:
+            async with library.AsyncClient(transport=listening, timeout=60) as client:
                 return list(await self.async_calls(url, client))
 
         return asyncio.run(run()), listening.heard

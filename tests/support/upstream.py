@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-DEADLINE = 10.0
-"""Seconds that anything may take before the test fails."""
+DEADLINE = 60.0
+"""Seconds that anything may take before the test fails: nothing comes near, but on a machine that others keep busy."""
 
 
 @dataclass(frozen=True, slots=True)
