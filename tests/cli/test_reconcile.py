@@ -35,16 +35,23 @@ def test_a_bill_that_agrees_says_so_in_sentences(run_cli: Run, bill: Path) -> No
 
 
 @pytest.mark.usefixtures("ledger")
-def test_a_pruned_period_says_that_its_requests_were_pruned(run_cli: Run, bill: Path) -> None:
-    """Nothing is left to match: the note says so before anybody believes that the ledger never saw them."""
-    words = "were pruned from the ledger"
+def test_a_pruned_period_is_compared_with_the_sums_that_are_left(run_cli: Run, bill: Path, tmp_path: Path) -> None:
+    """The bill still agrees, and one of $1.90 more says that the single requests were pruned."""
+    words = "were pruned from the ledger; up to then the bill is compared by day and model"
     before = run_cli("reconcile", bill)
     pruned = run_cli("prune", "--older-than", "0d", "--what", "detail", "--yes")
     after = run_cli("reconcile", bill)
+    more = an_export(tmp_path / "more.csv", *the_bill(), line("input_tokens", 7_600_000, "1.9"))
+    other = run_cli("reconcile", more, "--json")
 
     assert pruned.exit_code == 0, pruned.stderr
     assert words not in before.stdout
-    assert words in after.stdout
+    assert words in " ".join(after.stdout.split())
+    assert "OpenAI billed $0.13 for 2026-09-30 (UTC). The ledger has $0.13." in after.stdout
+    assert (after.exit_code, "Unexplained: $0.00." in after.stdout) == (0, True)
+    [missing] = [row for row in json.loads(other.stdout)["statements"][0]["classes"] if row["class"] != "matched"]
+    assert missing["class"] == "missing in ledger"
+    assert "its single requests were pruned" in missing["evidence"]
 
 
 @pytest.mark.usefixtures("ledger")

@@ -149,6 +149,7 @@ class Rows:
     """Ledger rows in memory, as a source."""
 
     pruned_before_ms = 0
+    months_before_ms = 0
 
     def __init__(self, rows: Sequence[Booked]) -> None:
         self._rows = sorted(rows, key=lambda row: row.started_ms)

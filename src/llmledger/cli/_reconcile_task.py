@@ -51,6 +51,7 @@ class NoRows:
     """The source when there is no ledger yet."""
 
     pruned_before_ms = 0
+    months_before_ms = 0
 
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> list[Any]:
         """Nothing."""

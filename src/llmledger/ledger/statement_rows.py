@@ -14,6 +14,8 @@ from llmledger.core.statement import NO_CONTEXT
 from llmledger.core.usage import COLUMN_UNITS, Quantity
 from llmledger.core.window import DAY_MS
 from llmledger.ledger.clearance import BILLABLE
+from llmledger.ledger.rollups import read_watermarks
+from llmledger.ledger.statement_pruned import cuts_of, rolled_up
 from llmledger.ledger.statement_sums import quarter_hours
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
@@ -32,7 +34,7 @@ FROM adjustments x JOIN models m ON m.id = x.model_id JOIN attributions w ON w.i
   JOIN traits t ON t.id = x.trait_id
   LEFT JOIN seen s ON s.key = x.request_id LEFT JOIN requests r ON r.id = s.row AND r.request_id = x.request_id
   LEFT JOIN outcomes o ON o.id = r.outcome_id
-WHERE x.kind <> 'reconcile' AND t.billing IN ('api', 'unknown')"""
+WHERE x.kind <> 'reconcile' AND {BILLABLE}"""
 _SUMMED = 10
 _AT_ONCE = 500
 
@@ -42,6 +44,7 @@ class LedgerRows:
 
     def __init__(self, connections: Sequence[sqlite3.Connection]) -> None:
         self._connections = tuple(connections)
+        self._cuts = tuple(map(cuts_of, self._connections))
         self._has_corrections = tuple(
             connection.execute("SELECT 1 FROM adjustments WHERE kind <> 'reconcile' LIMIT 1").fetchone() is not None
             for connection in self._connections
@@ -50,8 +53,12 @@ class LedgerRows:
     @property
     def pruned_before_ms(self) -> int:
         """Before when some ledger has pruned the detail of requests, in Unix milliseconds; 0 when none has."""
-        query = "SELECT coalesce(max(before_ms), 0) FROM prunings WHERE what = 'detail' AND requests > 0"
-        return max((connection.execute(query).fetchone()[0] for connection in self._connections), default=0)
+        return max((cuts.detail_ms for cuts in self._cuts), default=0)
+
+    @property
+    def months_before_ms(self) -> int:
+        """Before when some ledger has sums of whole months alone, in Unix milliseconds; 0 when none has."""
+        return max((cuts.months_ms for cuts in self._cuts), default=0)
 
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterator[Booked]:
         """Every billable request of these providers that started in a range, in order of time, less what to skip."""
@@ -69,15 +76,31 @@ class LedgerRows:
                 yield row
 
     def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
-        """The same requests, those of one model in one quarter of an hour as one; several ledgers row by row, to find copies."""
-        if len(self._connections) > 1:
-            yield from self.rows(since_ms, until_ms, providers)
+        """The same requests, those of one model in one quarter of an hour as one, and what roll-ups have of pruned ones.
+
+        Several ledgers are read row by row, to find copies, as far as their rows go back.
+        """
+        if len(self._connections) == 1:
+            yield from self._sums(0, since_ms, until_ms, providers)
             return
-        [connection] = self._connections
-        yield from quarter_hours(connection, self._chosen((since_ms, until_ms), connection, providers))
-        if self._has_corrections[0]:
-            for entries in self._corrections(0, since_ms, until_ms, providers).values():
-                yield from _alone(entries, 0)
+        cut = min(max(self.pruned_before_ms, since_ms), until_ms)
+        for index in range(len(self._connections)):
+            yield from self._sums(index, since_ms, cut, providers)
+        yield from self.rows(cut, until_ms, providers)
+
+    def _sums(self, index: int, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterator[Booked]:
+        connection, cuts = self._connections[index], self._cuts[index]
+        cut = min(max(cuts.detail_ms, since_ms), until_ms)
+        marks = read_watermarks(connection)
+        yield from rolled_up(connection, cuts, (since_ms, cut), _models(connection, providers))
+        # Before the cut everything up to the watermarks is in the roll-ups, behind it nothing was taken from them.
+        for span, row, entry in (((since_ms, cut), marks.request, marks.adjustment), ((cut, until_ms), 0, 0)):
+            if span[0] < span[1]:
+                chosen = f"{self._chosen(span, connection, providers)} AND +x.id > {row}"
+                yield from quarter_hours(connection, chosen)
+                if self._has_corrections[index]:
+                    for entries in self._corrections(index, *span, providers, above=entry).values():
+                        yield from _alone(entries, index)
 
     def find(self, wanted: Sequence[Wanted]) -> dict[str, Booked]:
         """The requests with these ids of the provider, within a day of when they are wanted; of several with one id, the
@@ -122,21 +145,15 @@ class LedgerRows:
                 yield _booked(row, index)
 
     def _chosen(self, span: tuple[int, int], connection: sqlite3.Connection, providers: frozenset[str]) -> str:
-        names = sorted(providers)
-        marks = ", ".join("?" * len(names))
-        ids = [
-            str(model) for (model,) in connection.execute(f"SELECT id FROM models WHERE provider IN ({marks})", names)
-        ]
-        return (
-            f"AND x.started_ms >= {int(span[0])} AND x.started_ms < {int(span[1])} AND x.model_id IN ({', '.join(ids)})"
-        )
+        ids = ", ".join(map(str, _models(connection, providers)))
+        return f"AND x.started_ms >= {int(span[0])} AND x.started_ms < {int(span[1])} AND x.model_id IN ({ids})"
 
     def _corrections(
-        self, index: int, since_ms: int, until_ms: int, providers: frozenset[str]
+        self, index: int, since_ms: int, until_ms: int, providers: frozenset[str], *, above: int = 0
     ) -> dict[bytes | None, list[Sequence[Any]]]:
-        query = f"{_CORRECTIONS} AND x.effective_ms >= ? AND x.effective_ms < ?"
+        query = f"{_CORRECTIONS} AND x.effective_ms >= ? AND x.effective_ms < ? AND x.id > ?"
         found: dict[bytes | None, list[Sequence[Any]]] = {}
-        for entry in self._connections[index].execute(query, (since_ms, until_ms)):
+        for entry in self._connections[index].execute(query, (since_ms, until_ms, above)):
             if entry[6] in providers:
                 found.setdefault(entry[0], []).append(entry)
         return found
@@ -148,6 +165,12 @@ class LedgerRows:
         connection = self._connections[index]
         changed = (_apply(row, connection.execute(query, (row.request_id,)).fetchall()) for row in rows)
         return [row for row in changed if row is not None]
+
+
+def _models(connection: sqlite3.Connection, providers: frozenset[str]) -> list[int]:
+    names = sorted(providers)
+    marks = ", ".join("?" * len(names))
+    return [model for (model,) in connection.execute(f"SELECT id FROM models WHERE provider IN ({marks})", names)]
 
 
 def _by_day(wanted: Sequence[Wanted]) -> dict[int, list[str]]:

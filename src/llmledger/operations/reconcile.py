@@ -154,7 +154,7 @@ def reconcile_lines(
         tolerance=asked.tolerance.of(comparison.billed),
         zone=str(zone),
         currencies=tuple(sorted(priced.without_rate)),
-        notes=(*notes, *_pruned(comparison, source.pruned_before_ms)),
+        notes=(*notes, *_pruned(comparison, source)),
         ledger_cost=cost,
     )
 
@@ -166,13 +166,16 @@ def _cost_of(source: LedgerSource, comparison: Comparison) -> Decimal:
         return sum((row.cost for row in rows), Decimal(0))
 
 
-def _pruned(comparison: Comparison, before_ms: int) -> tuple[str, ...]:
+def _pruned(comparison: Comparison, source: LedgerSource) -> tuple[str, ...]:
     """What to know about a period whose requests were pruned."""
-    before = from_unix_ms(before_ms)
+    before, months = from_unix_ms(source.pruned_before_ms), from_unix_ms(source.months_before_ms)
     if comparison.since >= before:
         return ()
-    words = "no bill can be matched with them, and what it has of them reads as missing in the ledger"
-    return (f"the requests of before {before:%Y-%m-%d} were pruned from the ledger: {words}",)
+    if comparison.since < months:
+        how = f"of before {months:%Y-%m-%d} it has whole months only: the bill is compared as one period, without parts of months"
+    else:
+        how = "up to then the bill is compared by day and model with the sums that the ledger keeps"
+    return (f"the single requests of before {before:%Y-%m-%d} were pruned from the ledger; {how}.",)
 
 
 def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple[list[list[Opened]], list[str]]:

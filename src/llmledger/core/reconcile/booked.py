@@ -82,6 +82,21 @@ class Booked(NamedTuple):
         return int(self.usage.get("input_tokens", 0)) // max(self.requests, 1)
 
 
+def together(*rows: Booked) -> Booked:
+    """Rows as one with their sums; as sure as the least sure of them."""
+    usage: dict[str, Quantity] = {}
+    for row in rows:
+        for name, quantity in row.usage.items():
+            usage[name] = usage.get(name, 0) + quantity
+    unsure = next((row for row in rows if row.is_estimated), rows[0])
+    return unsure._replace(
+        usage=usage,
+        components={},
+        requests=sum(row.requests for row in rows),
+        cost_nanousd=sum(row.cost_nanousd or 0 for row in rows),
+    )
+
+
 Skip = Callable[[int, int], bool]
 
 
@@ -101,6 +116,10 @@ class LedgerSource(Protocol):
     def pruned_before_ms(self) -> int:
         """Before when requests were pruned, in Unix milliseconds; 0 when none were."""
 
+    @property
+    def months_before_ms(self) -> int:
+        """Before when only sums of whole months are left, in Unix milliseconds; 0 when days are everywhere."""
+
     def rows(self, since_ms: int, until_ms: int, providers: frozenset[str], skip: Skip = never) -> Iterable[Booked]:
         """Every billable request of some providers that started in a range, in order of time; each id once.
 
@@ -108,7 +127,10 @@ class LedgerSource(Protocol):
         """
 
     def sums(self, since_ms: int, until_ms: int, providers: frozenset[str]) -> Iterable[Booked]:
-        """The same requests, those of one model within a quarter of an hour (of UTC) as one or as several; in any order."""
+        """The same requests, those of one model within a quarter of an hour (of UTC) as one or as several; in any order.
+
+        Of pruned ones the sums that are left, without what their money is made of; those of a month only when it lies within.
+        """
 
     def find(self, wanted: Sequence[Wanted]) -> Mapping[str, Booked]:
         """The requests with these ids of the provider that began on one of the wanted days, the one before or after."""

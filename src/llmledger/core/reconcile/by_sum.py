@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from llmledger.core.reconcile.aliases import lonely, twins
-from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice
+from llmledger.core.reconcile.booked import NANO, QUARTER_MS, ZERO, Booked, LedgerSource, UnitPrice, together
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
-from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, merge, time_of
+from llmledger.core.reconcile.cells import Block, Cell, CellKey, Side, Table, grain_of, level, merge, time_of
 from llmledger.core.reconcile.coverage import Coverages
 from llmledger.core.reconcile.day_boundary import HalfHours, edges, shift_of, shift_words, suspects
 from llmledger.core.reconcile.explain import explain
@@ -20,6 +20,9 @@ from llmledger.core.statement import Format
 DAY_MS = 86_400_000
 MOST_ROWS = 50_000
 """Rows of one cell that are looked at for evidence; a cell of more is explained by its sums alone."""
+
+
+_PRUNED = "; its single requests were pruned, which leaves sums to compare"
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Aggregate:
     def findings(self) -> list[Finding]:
         """Every finding of usage, in order of period and model; their amounts sum to the difference."""
         halves = self._book()
+        self._level()
         self._count_grain()
         self._discounts()
         self.coverage.bill(self.table.cells.values())
@@ -76,6 +80,12 @@ class Aggregate:
                 placed = self.table.place(row, row.started_ms)
             halves.add(placed, row.started_ms)
         return halves
+
+    def _level(self) -> None:
+        """Compare one amount where the ledger does not know what its cost is made of: pruned requests, and reported costs."""
+        for cell in self.table.cells.values():
+            if cell.ledger.money.get("") and cell.billed.money.keys() - {""}:
+                level(cell)
 
     def _count_grain(self) -> None:
         grains = [grain_of(cell, key[2]) for key, cell in self.table.cells.items() if cell.billed.line_count]
@@ -127,6 +137,7 @@ class Aggregate:
             cell.ledger = Side()
         for row in self._sums((self.span[0] + shift, self.span[1] + shift)):
             self.table.book(row, row.started_ms - shift)
+        self._level()
         for key, cell in sorted(self.table.cells.items()):
             was = before.get(key, Side())
             amount = cell.ledger.total - was.total
@@ -176,8 +187,17 @@ class Aggregate:
         elif several and waiting:
             self._shiftable = suspects(cells, halves, self._step * 4 + NANO, self._shift)
 
+    def _is_pruned(self, block: Block) -> bool:
+        return block[0] + self._shift < self.source.pruned_before_ms
+
     def _rows_of(self, block: Block, keys: list[CellKey]) -> dict[CellKey, list[Booked]]:
         found: dict[CellKey, list[Booked]] = {key: [] for key in keys}
+        if self._is_pruned(block):
+            for row in self._sums((block[0] + self._shift, block[1] + self._shift)):
+                for key in self.table.keys_of(row, row.started_ms - self._shift):
+                    if key in found:
+                        found[key] = [together(*found[key], row)]
+            return found
         for row in self._rows(block):
             for key in self.table.keys_of(row, row.started_ms - self._shift):
                 if key in found and len(found[key]) <= MOST_ROWS:
@@ -203,6 +223,7 @@ class Aggregate:
             tells_money=self.table.has_money and (billed.has_money or not billed.line_count),
             strange_keys=tuple(sorted(billed.keys.keys() - self._known)),
             may_be_shifted=key in self._shiftable,
+            is_pruned=self._is_pruned(block),
             has_keys=bool(billed.keys) and billed.keys.keys() <= self._known,
         )
 
@@ -270,7 +291,7 @@ class Aggregate:
             key=claim.key,
             implied=None if implied is None else implied * 1_000_000,
             expected=None if expected is None else expected * 1_000_000,
-            evidence=claim.evidence,
+            evidence=f"{claim.evidence}{_PRUNED}" if self._is_pruned(key[0]) else claim.evidence,
         )
 
     def _add(self, place: CellKey, cell: Cell, /, **found: Any) -> None:

@@ -247,6 +247,15 @@ def merge(into: Billed, billed: Billed) -> None:
     into.has_money = into.has_money or billed.has_money
 
 
+def level(cell: Cell) -> None:
+    """Make one amount of each side's money by meter."""
+    billed = cell.billed
+    for side in (billed, cell.ledger, *billed.keys.values(), *billed.by_context.values()):
+        side.money = {"": side.total}
+    if billed.discount:
+        billed.discount = {"": sum(billed.discount.values(), ZERO)}
+
+
 def merge_side(into: Side, side: Side) -> None:
     """Add the sums of one side to another."""
     for meter, quantity in side.quantity.items():

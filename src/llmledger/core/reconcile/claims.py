@@ -225,7 +225,7 @@ def _unbilled(view: View) -> Iterator[Claim]:
         ([row for row in view.rows if row.status != "completed"], "did not complete"),
         (view.uncertain, "have no exact usage"),
     ):
-        if chosen:
+        if chosen and not view.is_pruned:
             told, spent = _sums(view, chosen, -1)
             text = f"{len(chosen)} requests that {words} are in the ledger and were not billed"
             # On the newest days they may just not be on the bill yet.

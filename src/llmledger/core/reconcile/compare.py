@@ -7,7 +7,7 @@ to billed less ledger, to the last decimal.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, localcontext
 from itertools import chain
 
@@ -16,8 +16,8 @@ from llmledger.core.reconcile.by_request import DAY_MS, Requests
 from llmledger.core.reconcile.by_sum import Aggregate
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.cells import EPOCH, Block, Calendar, Canonical, Table, meters_of, ms_of, time_of
-from llmledger.core.reconcile.coverage import Coverage
-from llmledger.core.reconcile.gather import Priced, gathered
+from llmledger.core.reconcile.coverage import Coverage, together
+from llmledger.core.reconcile.gather import Gathering, Priced, gathered
 from llmledger.core.statement import EXACT, Format, LineKind, StatementLine
 
 LONGEST_MS = 26 * 3_600_000
@@ -135,12 +135,37 @@ def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tal
     half = (terms.format.rounded_to or ZERO) / 2
     meters = meters_of((), splits_cache=terms.format.splits_cache)
     requests = Requests(source, terms.unit_price, terms.canonical, meters, half)
-    requests.match(lines)
+    # Of pruned requests no id is left: their days are compared by model, whole ones.
+    cut = -(-source.pruned_before_ms // DAY_MS) * DAY_MS
+    pruned = Gathering()
+    requests.match(_behind(cut, lines, pruned))
     first, last = terms.period or _whole_days(tally)
-    found = requests.finish(first, last, late_after_ms=last - terms.format.late_days * DAY_MS)
-    return _comparison(
-        tally, (first, last), Grain.REQUEST, found, requests.coverage(), requests.seen + requests.unbilled
-    )
+    found: list[Finding] = []
+    coverage: tuple[Coverage, ...] = ()
+    grain, seen = Grain.REQUEST, 0
+    if first < cut:
+        table = Table(Calendar(UTC), terms.canonical)
+        for some in pruned.all():
+            table.bill(some)
+        span = first, min(cut, last)
+        aggregate = _aggregate(table, source, terms, span, whole=span if first < source.months_before_ms else None)
+        found, coverage, seen = aggregate.findings(), aggregate.coverage.rows(), aggregate.ledger_requests
+        grain = grain if cut < last else Grain.DAY
+    if cut < last:
+        found += requests.finish(max(first, cut), last, late_after_ms=last - terms.format.late_days * DAY_MS)
+        seen += requests.seen + requests.unbilled
+    return _comparison(tally, (first, last), grain, found, together(coverage, requests.coverage()), seen)
+
+
+def _behind(cut: int, lines: Iterable[Priced], pruned: Gathering) -> Iterator[Priced]:
+    """The lines of requests behind a cut; those before it are summed by their days."""
+    before = time_of(cut)
+    for line, usd in lines:
+        if line.since >= before:
+            yield line, usd
+        else:
+            day = time_of(ms_of(line.since) // DAY_MS * DAY_MS)
+            pruned.add(line._replace(since=day, until=day + timedelta(days=1), request_id=None), usd)
 
 
 def _whole_days(tally: _Tally) -> Block:
@@ -154,16 +179,24 @@ def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally:
     for some in gathered(lines):
         table.bill(some)
         longest = max(longest, ms_of(some.line.until) - ms_of(some.line.since))
-    is_long = longest > LONGEST_MS
-    days = None if is_long else table.range
+    days = table.range
     first, last = terms.period or days or (tally.first_ms, tally.last_ms)
-    table.settle((first, last) if is_long else None)
-    table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
-    aggregate = Aggregate(table, source, terms.unit_price, terms.format, (first, last))
+    is_long = longest > LONGEST_MS
+    if is_long and not terms.period:
+        first, last = tally.first_ms, tally.last_ms
+    is_whole = is_long or first < source.months_before_ms
+    aggregate = _aggregate(table, source, terms, (first, last), whole=(first, last) if is_whole else None)
     found = aggregate.findings()
     return _comparison(
         tally, (first, last), aggregate.grain, found, aggregate.coverage.rows(), aggregate.ledger_requests
     )
+
+
+def _aggregate(table: Table, source: LedgerSource, terms: Terms, span: Block, *, whole: Block | None) -> Aggregate:
+    """A table of billed lines against the ledger's sums; as one period where `whole` gives it."""
+    table.settle(whole)
+    table.meters = meters_of(table.line_meters, splits_cache=terms.format.splits_cache)
+    return Aggregate(table, source, terms.unit_price, terms.format, span)
 
 
 def _comparison(

@@ -74,5 +74,26 @@ class Coverages:
         )
 
 
+def together(*parts: tuple[Coverage, ...]) -> tuple[Coverage, ...]:
+    """Rows about parts of a statement as one row for every key."""
+    found: dict[str, Coverage] = {}
+    for one in (row for part in parts for row in part):
+        other = found.get(one.key)
+        found[one.key] = one if other is None else _sum(one, other)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _sum(one: Coverage, other: Coverage) -> Coverage:
+    counts = one.billed_requests is not None and other.billed_requests is not None
+    return Coverage(
+        key=one.key,
+        billed_tokens=one.billed_tokens + other.billed_tokens,
+        seen_tokens=one.seen_tokens + other.seen_tokens,
+        billed_requests=(one.billed_requests or 0) + (other.billed_requests or 0) if counts else None,
+        seen_requests=(one.seen_requests or 0) + (other.seen_requests or 0) if counts else None,
+        is_shared=one.is_shared or other.is_shared,
+    )
+
+
 def _part(seen: int, billed: int) -> Fraction:
     return Fraction(min(seen, billed), billed) if billed > 0 else Fraction(0)

@@ -37,16 +37,20 @@ class _Sums:
     numbers: list[int] = field(default_factory=list)
 
 
-def gathered(lines: Iterable[Priced]) -> Iterator[Gathered]:
-    """Sum lines that differ in nothing but their quantities and amounts; a statement of a million lines tells a few thousand."""
-    groups: dict[tuple[object, ...], _Sums] = {}
-    for line, usd in lines:
+@dataclass(slots=True)
+class Gathering:
+    """Sums of lines that differ in nothing but their quantities and amounts; a million lines tell a few thousand."""
+
+    _groups: dict[tuple[object, ...], _Sums] = field(default_factory=dict)
+
+    def add(self, line: StatementLine, usd: Decimal | None) -> None:
+        """Count a line."""
         context = tuple(line.context.items()) if line.context else None
         told = usd is None, line.amount is None, line.list_amount is None, line.requests is None
         identity = line.since, line.until, line.provider, line.model, line.meter, line.key, line.currency, context, told
-        sums = groups.get(identity)
+        sums = self._groups.get(identity)
         if sums is None:
-            sums = groups[identity] = _Sums(line, usd is not None)
+            sums = self._groups[identity] = _Sums(line, usd is not None)
         sums.count += 1
         if usd is not None:
             sums.usd += usd
@@ -60,8 +64,18 @@ def gathered(lines: Iterable[Priced]) -> Iterator[Gathered]:
             quantities[meter] = quantities.get(meter, 0) + quantity
         if sums.count <= SAMPLE:
             sums.numbers.append(line.number)
-    for sums in groups.values():
-        yield _as_one(sums)
+
+    def all(self) -> Iterator[Gathered]:
+        """Every sum, in order of first sight."""
+        return map(_as_one, self._groups.values())
+
+
+def gathered(lines: Iterable[Priced]) -> Iterator[Gathered]:
+    """Sum lines that differ in nothing but their quantities and amounts."""
+    gathering = Gathering()
+    for line, usd in lines:
+        gathering.add(line, usd)
+    yield from gathering.all()
 
 
 def _as_one(sums: _Sums) -> Gathered:

@@ -50,8 +50,8 @@ def of_money(view: View, spent: Mapping[str, Decimal]) -> Claim | None:
 
 
 def has_large(view: View) -> bool:
-    """Whether a request here is large enough for the price of long prompts."""
-    return view.largest > THRESHOLDS[0]
+    """Whether a request here is large enough for the price of long prompts, as far as single ones are known."""
+    return view.is_pruned or view.largest > THRESHOLDS[0]
 
 
 def _without_evidence(view: View) -> set[Cause]:

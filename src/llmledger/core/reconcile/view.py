@@ -62,6 +62,8 @@ class View:
     """Keys here beside others of the statement that nothing shows to be the ledger's."""
     may_be_shifted: bool = False
     """Whether the statement's days may begin elsewhere, since amounts without tokens could not show that they do not."""
+    is_pruned: bool = False
+    """Whether the rows here are sums of what was pruned, so that no single request is told."""
     tells_money: bool = True
     """Whether money is compared here; else tokens alone."""
     _asked: dict[tuple[str, object], Decimal | None] = field(default_factory=dict)

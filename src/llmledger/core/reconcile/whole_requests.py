@@ -39,7 +39,7 @@ class Explained:
 def whole_requests(view: View) -> Explained | None:
     """The one choice of requests that makes the difference of all tokens, or of all input; None when none or several do."""
     gap = {meter: int(count) for meter, count in view.quantity_gap.items() if meter in TOKENS}
-    if not gap or not view.rows or not view.billed.line_count:
+    if not gap or not view.rows or not view.billed.line_count or view.is_pruned:
         return None
     find = _by_halves if _choices(view.rows) <= MOST_CHOICES else _last_ones
     for project in _projections(view, gap):
