@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.billed_ledger import a_ledger, a_request, an_export, line, the_bill
+
+from llmledger.core.words import UsageQuality
 
 Run = Callable[..., Any]
 
@@ -74,7 +77,7 @@ def test_another_price_comes_with_a_patch_for_the_price_table(run_cli: Run, tmp_
     result = run_cli("reconcile", bill)
 
     assert "price differs" in result.stdout
-    assert "instead of 0.25 USD per 1M since 2026-09-30" in result.stdout
+    assert "instead of $0.25 per 1M tokens since 2026-09-30" in result.stdout
     assert "input = 0.5" in result.stdout
     assert "from = 2026-09-30" in result.stdout
 
@@ -138,7 +141,7 @@ def test_an_empty_ledger_shows_the_statement_alone(run_cli: Run, bill: Path) -> 
 
     assert result.exit_code == 0
     assert "here is the statement alone" in result.stdout
-    assert "our table has no price" in result.stdout
+    assert "our table has no price" in " ".join(result.stdout.split())
     assert "key_a" in result.stdout
     assert not (bill.parent / "ledger.db").exists()
 
@@ -353,3 +356,18 @@ def test_numbers_that_no_statement_has_are_told(run_cli: Run) -> None:
     assert "No statement is recorded yet" in run_cli("reconcile", "list").stdout
     assert run_cli("reconcile", "show", "7").exit_code == 2
     assert run_cli("reconcile", "undo", "7").exit_code == 2
+
+
+def test_estimated_streams_come_with_the_advice_to_ask_for_usage(
+    run_cli: Run, tmp_path: Path, ledger_path: Path, clock: Callable[[], datetime]
+) -> None:
+    """20,000 output tokens more than we guessed, as many requests: 20,000 at $2 per million is $0.04, and why, and what to do."""
+    guessed = a_request(1)
+    a_ledger(ledger_path, [replace(guessed, usage_quality=UsageQuality.ESTIMATED), a_request(2)], clock)
+    rows = [line("input_tokens", 200_000, "0.05"), line("output_tokens", 60_000, "0.12")]
+    told = run_cli("reconcile", an_export(tmp_path / "cost.csv", *rows)).stdout
+    agreed = run_cli("reconcile", an_export(tmp_path / "fine.csv", *the_bill())).stdout
+
+    assert "$0.04 is requests that were interrupted or estimated" in " ".join(told.split())
+    assert "let clients send stream_options.include_usage (the proxy adds it)" in " ".join(told.split())
+    assert "include_usage" not in agreed

@@ -167,7 +167,7 @@ def test_anthropics_pages_are_gathered_after_a_wait(run_cli: Run, home: Path, up
     env = {"ANTHROPIC_ADMIN_KEY": "sk-ant-admin-secret"}
     result = run_cli("reconcile", "--fetch", "anthropic", "-p", "2026-10", env=env)
 
-    assert "Anthropic billed $0.2 for October 2026 (UTC)." in result.stdout, result.stderr
+    assert "Anthropic billed $0.20 for October 2026 (UTC)." in result.stdout, result.stderr
     assert "asks to wait" in result.stderr
     assert parse_qs(urlsplit(upstream.received[-1].path).query)["page"] == ["page_b"]
     assert "secret" not in result.stdout + result.stderr

@@ -56,7 +56,7 @@ def test_a_statement_alone_is_in_every_form(run_cli: Run, bill: Path, form: str)
 
     for words in (
         "here is the statement alone",
-        "0.25 USD per 1M",
+        "$0.25 per 1M tokens",
         "our table has no price",
         "Project",
         "proj",
@@ -92,7 +92,7 @@ def test_the_kinds_of_lines_are_told_when_there_are_several(run_cli: Run, tmp_pa
     told = run_cli("reconcile", an_export(tmp_path / "cost.csv", *the_bill(), line("wonders", 1, "0.5"))).stdout
 
     assert [text.split() for text in told.splitlines() if text.startswith(("unknown", "usage"))] == [
-        ["unknown", "$0.5", "1"],
+        ["unknown", "$0.50", "1"],
         ["usage", "$0.13", "2"],
     ]
     assert "1 line is of a kind that we do not know" in told
@@ -112,7 +112,7 @@ def test_prices_that_agree_with_our_table_are_counted(run_cli: Run, tmp_path: Pa
 
     assert "2 unit prices on it: as in our table." in ours
     assert "At our prices" in ours
-    assert "0.5 USD per 1M since 2026-09-30; our table has 0.25." in other.stdout
+    assert "$0.50 per 1M tokens since 2026-09-30; our table has $0.25." in other.stdout
     assert "1 other unit price on it: as in our table." in other.stdout
 
 
@@ -144,7 +144,7 @@ def test_lines_of_whole_requests_are_checked_as_a_sum(run_cli: Run, tmp_path: Pa
     path.write_text(json.dumps(logs), encoding="utf-8")
     told = run_cli("reconcile", path).stdout.replace("\n", " ")
 
-    assert "Estimated for OpenAI: $0.5 for 2026-10-14 (UTC)." in told
+    assert "Estimated for OpenAI: $0.50 for 2026-10-14 (UTC)." in told
     assert "compare what is billed with the sum at our prices" in told
     # 1,000,000 at $0.25 and 100,000 at $2 per million are 0.25 + 0.20.
     assert "$0.45" in told

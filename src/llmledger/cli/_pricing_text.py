@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from llmledger.core.money import usd_from_nanousd
+from llmledger.core.money import UNPRICED, price_text, usd_from_nanousd
 from llmledger.core.rates import Mode, Prices, Rate, Tier, Window, period_text
 from llmledger.core.usage import UNIT_BY_NAME
 
@@ -12,11 +12,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def usd(amount: Decimal | None) -> str:
     """A price: two decimals at least, all that it has at most; a dash when there is none."""
-    if amount is None:
-        return "—"
-    text = f"{amount:f}"
-    whole, _, digits = text.partition(".")
-    return f"${int(whole):,}.{digits.rstrip('0'):0<2}"
+    return UNPRICED if amount is None else price_text(amount)
 
 
 def price_label(unit: str) -> str:

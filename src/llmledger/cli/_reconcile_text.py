@@ -19,6 +19,7 @@ from llmledger.core.reconcile.sentences import (
     sentences,
     usd,
 )
+from llmledger.core.reconcile.unit_prices import amount_text, per_text
 from llmledger.operations.reconcile import Reconciliation
 
 MOST_SHOWN = 40
@@ -141,9 +142,12 @@ def price_texts(digest: Digest, step: Decimal) -> list[str]:
 
 
 def _odd_text(one: OddPrice) -> str:
-    ours = "our table has no price" if one.expected is None else f"our table has {one.expected.normalize():f}"
+    ours = "our table has no price"
+    if one.expected is not None:
+        ours = f"our table has {amount_text(one.expected / 1_000_000, one.meter)}"
     name = f"{one.provider}/{one.model}" if one.model else one.provider
-    return f"{name} {one.meter}: {float(one.implied):.6g} USD per 1M since {one.since}; {ours}."
+    billed = f"{amount_text(one.implied / 1_000_000, one.meter)} {per_text(one.meter)}"
+    return f"{name} {one.meter.replace('_', ' ')}: {billed} since {one.since}; {ours}."
 
 
 def sheets(found: Reconciliation, shown: Shown) -> Iterator[Sheet]:

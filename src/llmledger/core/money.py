@@ -92,6 +92,17 @@ def money_text(nanousd: int | None, *, symbol: str = "$") -> str:
     return _amount_text(usd_from_nanousd(nanousd), symbol)
 
 
+def price_text(usd: Decimal) -> str:
+    """Write a price for people, exactly: two decimals at least, all that it has at most.
+
+    >>> price_text(Decimal("0.500000")), price_text(Decimal("0.0375")), price_text(Decimal(1200))
+    ('$0.50', '$0.0375', '$1,200.00')
+    """
+    sign = "-" if usd < 0 else ""
+    whole, _, digits = f"{abs(usd):f}".partition(".")
+    return f"{sign}${int(whole):,}.{digits.rstrip('0'):0<2}"
+
+
 def _amount_text(amount: Decimal, symbol: str) -> str:
     if amount == 0:
         return f"{symbol}0"

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
-from llmledger.core.reconcile.cells import Block, Canonical, ms_of
+from llmledger.core.reconcile.cells import SHORTEST_DAY, Block, Canonical, ms_of
 from llmledger.core.reconcile.compare import Comparison, Terms, compare, within
 from llmledger.core.reconcile.digest import Digest
 from llmledger.core.statement import EXACT, Statement, StatementLine
@@ -132,7 +132,7 @@ def reconcile_lines(
     """
     unit_price, canonical = prices_of(book), names_of(book)
     priced = _Priced(asked, book)
-    zone = zone_of(statement, asked.rules)
+    zone = zone_of(statement, lines(), asked.rules)
     period = _in_zone(asked.period, zone)
     terms = Terms(unit_price=unit_price, canonical=canonical, format=statement.format, zone=zone, period=period)
     comparison = compare(priced.lines(lines()), source, terms)
@@ -193,10 +193,20 @@ def group_files(files: Sequence[Path], rules: Mapping[str, Any] | None) -> tuple
     return [group for _, group in sorted(groups.items())], notes
 
 
-def zone_of(statement: Statement, rules: Mapping[str, Any] | None = None) -> tzinfo:
-    """The zone in which a statement's days are days: its format's, or the one that its rules name."""
+def zone_of(statement: Statement, lines: Iterable[StatementLine], rules: Mapping[str, Any] | None = None) -> tzinfo:
+    """The zone in which a statement's days are days: its format's, the one that its rules name, or that of its own days.
+
+    An export whose days follow the account's offset (DeepSeek's) tells it with each day; it is known by the zone's name of
+    that many whole hours.
+    """
     name = str((rules or {}).get("timezone", statement.format.zone))
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name != "UTC":
+        return ZoneInfo(name)
+    first = next(iter(lines), None)
+    offset = first.since.utcoffset() if first and first.until - first.since >= SHORTEST_DAY else None
+    if not offset or offset % timedelta(hours=1):
+        return UTC
+    return ZoneInfo(f"Etc/GMT{-(offset // timedelta(hours=1)):+d}")
 
 
 def _in_zone(period: Block | None, zone: tzinfo) -> Block | None:

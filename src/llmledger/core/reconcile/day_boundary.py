@@ -166,8 +166,8 @@ def _both(left: Decimal | None, right: Decimal | None) -> Decimal | None:
 def shift_words(offset: int) -> str:
     """A shift in words.
 
-    >>> shift_words(7 * HOUR_MS), shift_words(-HALF_MS)
-    ('the statement's days begin 7 h later than it says', 'the statement's days begin 0.5 h earlier than it says')
+    >>> print(shift_words(7 * HOUR_MS), shift_words(-HALF_MS), sep="; ")
+    the statement's days begin 7 h later than it says; the statement's days begin 0.5 h earlier than it says
     """
     hours = abs(offset) / HOUR_MS
     return f"the statement's days begin {hours:g} h {'later' if offset > 0 else 'earlier'} than it says"

@@ -15,6 +15,7 @@ from llmledger.core.reconcile.causes import Cause, Grain, told_apart
 from llmledger.core.reconcile.cells import Side
 from llmledger.core.reconcile.claims import LONG, MODES, duplicates, exact_claims, other_keys
 from llmledger.core.reconcile.money_only import has_large, of_money
+from llmledger.core.reconcile.unit_prices import amount_text, per_text
 from llmledger.core.reconcile.view import INPUTS, Claim, View, less
 from llmledger.core.reconcile.whole_requests import whole_requests
 from llmledger.core.usage import Quantity
@@ -340,7 +341,8 @@ def _price_words(view: View, prices: Mapping[str, tuple[Decimal, Decimal]]) -> s
     if _has_unpriced(view):
         return "the tokens agree, and the ledger has no price for them"
     per = ", ".join(
-        f"{meter.removesuffix('_tokens').replace('_', ' ')} ${implied * 1_000_000:.6g} instead of ${ours * 1_000_000:.6g} per 1M"
+        f"{meter.removesuffix('_tokens').replace('_', ' ')} {amount_text(implied, meter)} instead of"
+        f" {amount_text(ours, meter)} {per_text(meter)}"
         for meter, (implied, ours) in prices.items()
     )
     return f"the tokens agree, the price does not{': ' + per if per else ''}"

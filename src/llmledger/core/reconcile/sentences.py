@@ -11,6 +11,7 @@ from llmledger.core.reconcile.booked import ZERO
 from llmledger.core.reconcile.causes import Cause, Finding, Grain
 from llmledger.core.reconcile.compare import Comparison
 from llmledger.core.reconcile.coverage import Coverage
+from llmledger.core.reconcile.unit_prices import amount_text, per_text
 from llmledger.core.statement import EXACT
 from llmledger.core.usage import UNIT_BY_NAME
 
@@ -70,13 +71,28 @@ _SHORT = {
 
 
 def usd(amount: Decimal) -> str:
-    """An exact amount for people."""
-    return money_text(nanousd_from_usd(amount))
+    """An exact amount for people, with two decimals at least.
+
+    >>> usd(Decimal("0.5")), usd(Decimal(0)), usd(Decimal("-0.00028"))
+    ('$0.50', '$0.00', '-$0.00028')
+    """
+    whole, _, digits = money_text(nanousd_from_usd(amount)).partition(".")
+    return f"{whole}.{digits:0<2}"
+
+
+def zone_text(zone: str) -> str:
+    """A zone for people: `UTC+8` for a clock that is known by its offset alone.
+
+    >>> zone_text("Etc/GMT-8"), zone_text("America/Los_Angeles")
+    ('UTC+8', 'America/Los_Angeles')
+    """
+    hours = zone.removeprefix("Etc/GMT")
+    return zone if hours == zone else f"UTC{-int(hours):+d}"
 
 
 def sentences(comparison: Comparison, *, provider: str, zone: str, observer: bool = False) -> list[str]:
     """What was billed, what the ledger has, where the difference went, and what stays unexplained."""
-    when = f"{period_text(comparison.since, comparison.until, zone)} ({zone})"
+    when = f"{period_text(comparison.since, comparison.until, zone)} ({zone_text(zone)})"
     if not comparison.has_money:
         text = f"{provider} counted tokens for {when}; the statement tells no money that can be compared."
         return [text, _tokens_sentence(comparison)] if comparison.ledger_requests else [text]
@@ -90,11 +106,7 @@ def sentences(comparison: Comparison, *, provider: str, zone: str, observer: boo
     rows = [row for row in class_rows(comparison.findings) if row.amount and row.name != Cause.UNEXPLAINED]
     parts = [_part(row, keys) for row in rows]
     head = f"{text}; {', '.join(parts)}." if parts else f"{text}."
-    return [head, f"Unexplained: {_two_digits(comparison.unexplained)}."]
-
-
-def _two_digits(amount: Decimal) -> str:
-    return usd(amount) if amount else "$0.00"
+    return [head, f"Unexplained: {usd(comparison.unexplained)}."]
 
 
 def _part(row: ClassRow, keys: Sequence[str]) -> str:
@@ -234,10 +246,10 @@ def _prices(comparison: Comparison, statement: str, today: date) -> Iterator[Adv
         price = _rounded(implied / 1_000_000 * unit.per)
         since = min(one.since for one in group)
         expected = group[0].expected
-        instead = f" instead of {_rounded(expected):f}" if expected else ""
+        instead = f" instead of {amount_text(expected / 1_000_000, meter)}" if expected else ""
         words = (
-            f"{provider}/{model}: {unit.price_key} is billed at {implied:f}{instead} USD per 1M since {since:%Y-%m-%d}"
-            f" ({len(group)} {'day' if len(group) == 1 else 'days'})"
+            f"{provider}/{model}: {unit.price_key} is billed at {amount_text(implied / 1_000_000, meter)}{instead}"
+            f" {per_text(meter)} since {since:%Y-%m-%d} ({counted(len(group), 'day')})"
         )
         yield Advice(
             f"{words}. If that is your price, put the patch into your price table.",
