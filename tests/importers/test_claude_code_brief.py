@@ -16,6 +16,9 @@ USUAL: dict[str, Any] = {
     "type": "assistant",
     "timestamp": "2026-10-20T09:00:00Z",
     "sessionId": "s1",
+    "cwd": "/o",
+    "gitBranch": "trunk",
+    "isSidechain": False,
     "message": {
         "id": "msg_1",
         "model": "claude-sonnet-4-5",
@@ -68,7 +71,7 @@ _PLACES: dict[tuple[str, ...], list[Any]] = {
     ("message", "usage"): [],
     ("message", "usage", "input_tokens"): [],
     ("message", "usage", "cache_read_input_tokens"): [],
-    ("message", "usage", "cache_creation_input_tokens"): [1_000, 3_000, 3_001],
+    ("message", "usage", "cache_creation_input_tokens"): [1_000, 3_000, 3_001, 4_000.0],
     ("message", "usage", "output_tokens"): [],
     ("message", "usage", "service_tier"): ["priority", "not_available", "global"],
     ("message", "usage", "speed"): ["standard", "fast", "global"],
@@ -103,7 +106,7 @@ def brief(entry: Any, known: dict[Any, Common]) -> Imported | None:
     found = claude_code._brief(entry, known)
     if found is None:
         return None
-    assert max(count or 0 for count in found[2]) <= LARGEST_IN_BRIEF
+    assert all(count is None or (type(count) is int and 0 <= count <= LARGEST_IN_BRIEF) for count in found[2])
     assert len(found[2]) == len(COLUMN_UNITS)
     return whole(found)
 
@@ -111,6 +114,7 @@ def brief(entry: Any, known: dict[Any, Common]) -> Imported | None:
 _USAGE = ("message", "usage")
 _SPLIT = (*_USAGE, "cache_creation", "ephemeral_5m_input_tokens")
 _NOTHING = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+_ONE = {"ephemeral_1h_input_tokens": 1}
 _COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
 
@@ -120,6 +124,7 @@ _COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_toke
     entries=[USUAL, changed([((*_USAGE, "cache_creation"), _NOTHING), *(((*_USAGE, name), 0) for name in _COUNTS)])]
 )
 @example(entries=[USUAL, changed([(_SPLIT, True), ((*_USAGE, "cache_creation_input_tokens"), 3_001)])])
+@example(entries=[USUAL, changed([((*_USAGE, "cache_creation"), {**_NOTHING, **_ONE}), ((*_USAGE, _COUNTS[2]), True)])])
 def test_what_is_read_in_brief_is_what_reading_with_care_finds(entries: list[Any]) -> None:
     """Line after line of one log, since what they have in common is remembered."""
     known: dict[Any, Common] = {}

@@ -36,6 +36,11 @@ def test_a_marker_inside_a_string_is_no_marker() -> None:
     assert marked(b'{"t":"\\"usage\\":{ no"}\n') == ([], 23)
 
 
+def test_an_object_with_space_around_it_is_no_problem() -> None:
+    """Nor is a line of spaces."""
+    assert marked(b'  {"a":1} \n \n\t{"usage":1}\r\n') == ([(13, b'\t{"usage":1}\r')], 27)
+
+
 def test_any_of_several_markers_will_do() -> None:
     """The first one in a line counts."""
     assert len(marked(b'{"x":1}\n{"y":"x"}\n{"z":1}\n', b'"x"', b'"y"')[0]) == 2

@@ -30,11 +30,19 @@ def line(message: int, /, *, output: int = 100, minute: int = 0, session: str = 
         "timestamp": at.isoformat().replace("+00:00", "Z"),
         "sessionId": session,
         "cwd": "/home/u/ledger",
+        "gitBranch": "",
+        "isSidechain": False,
         "message": {
             "id": f"msg_01{message:016d}",
             "model": "claude-sonnet-4-5",
             "stop_reason": "end_turn",
-            "usage": {"input_tokens": 10, "output_tokens": output},
+            "usage": {
+                "input_tokens": 10,
+                "cache_read_input_tokens": 0,
+                "cache_creation_input_tokens": 0,
+                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                "output_tokens": output,
+            },
         },
         **top,
     }

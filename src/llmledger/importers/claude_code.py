@@ -8,6 +8,7 @@ the stream's start (claude-code#22671), so no row from here is called exact.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -42,6 +43,13 @@ _USUAL = frozenset({None, "standard"})
 _ANYWHERE = frozenset({None, "not_available", "global"})
 """Service tiers and speeds, and geographies, that change no price."""
 _USUAL_COUNT = LARGEST_IN_BRIEF // 4
+
+_OF_ENTRY = itemgetter("type", "timestamp", "sessionId", "cwd", "gitBranch", "isSidechain", "message")
+_OF_MESSAGE = itemgetter("id", "model", "stop_reason", "usage")
+_OF_USAGE = itemgetter(
+    *("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens", "cache_creation")
+)
+_OF_SPLIT = itemgetter("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 _Likeness: TypeAlias = tuple[object, ...]
 
@@ -174,26 +182,19 @@ def _brief(entry: Any, known: dict[_Likeness, Common]) -> Brief | None:
     A million lines come this way, so it says by hand what `_read_entry` says; a law holds both to the same.
     """
     try:
-        message = entry["message"]
-        message_id, counts = message["id"], _usual_counts(message["usage"])
-        likeness = (
-            message["model"],
-            message.get("stop_reason"),
-            entry["sessionId"],
-            entry.get("cwd"),
-            entry.get("gitBranch"),
-            _CLOUDS.get(message_id[:9]),
-        )
-        started_at = datetime.fromisoformat(entry["timestamp"])
-        is_usual = counts and entry["type"] == "assistant" and message_id and started_at.tzinfo is UTC
-        if not is_usual or entry.get("isApiErrorMessage"):
+        kind, timestamp, session, folder, branch, is_copy, message = _OF_ENTRY(entry)
+        message_id, model, stop_reason, usage = _OF_MESSAGE(message)
+        counts = _usual_counts(usage)
+        started_at = datetime.fromisoformat(timestamp)
+        if kind != "assistant" or not message_id or not counts or started_at.tzinfo is not UTC:
             return None
+        likeness = (model, stop_reason, session, folder, branch, _CLOUDS.get(message_id[:9]))
         common = known.get(likeness) or _common(entry, known, likeness)
     except (KeyError, TypeError, ValueError):
         return None
-    if common is None or counts is None:
+    if common is None or "isApiErrorMessage" in entry:
         return None
-    return f"claude:{message_id}", started_at, counts, common, message_id, bool(entry.get("isSidechain"))
+    return f"claude:{message_id}", started_at, counts, common, message_id, bool(is_copy)
 
 
 def _common(entry: Any, known: dict[_Likeness, Common], likeness: _Likeness) -> Common | None:
@@ -206,16 +207,17 @@ def _common(entry: Any, known: dict[_Likeness, Common], likeness: _Likeness) -> 
 
 def _usual_counts(usage: Any) -> tuple[int | None, ...] | None:
     """The counts in the order of columns, when they are whole and add up and nothing else of the usage matters."""
-    split, steps, tools = usage["cache_creation"], usage.get("iterations"), usage.get("server_tool_use")
-    fresh, read, output = usage["input_tokens"], usage["cache_read_input_tokens"], usage["output_tokens"]
-    short_lived, long_lived = split["ephemeral_5m_input_tokens"], split["ephemeral_1h_input_tokens"]
+    fresh, read, written, output, split = _OF_USAGE(usage)
+    short_lived, long_lived = _OF_SPLIT(split)
+    told = usage.get
+    steps, tools = told("iterations"), told("server_tool_use")
     if (
-        not type(fresh) is type(read) is type(output) is type(short_lived) is type(long_lived) is int
+        not type(fresh) is type(read) is type(written) is type(output) is type(short_lived) is type(long_lived) is int
         or not 0 < fresh | read | output | short_lived | long_lived < _USUAL_COUNT
-        or usage["cache_creation_input_tokens"] != (written := short_lived + long_lived)
-        or usage.get("service_tier") not in _USUAL
-        or usage.get("speed") not in _USUAL
-        or usage.get("inference_geo") not in _ANYWHERE
+        or written != short_lived + long_lived
+        or told("service_tier") not in _USUAL
+        or told("speed") not in _USUAL
+        or told("inference_geo") not in _ANYWHERE
         or (steps and len(steps) > 1)
         or (tools and tools["web_search_requests"])
     ):
