@@ -47,6 +47,7 @@ def test_the_list_has_the_same_filters_as_the_report(run_cli: RunCli, ledger: Pa
     nothing = run_cli("log", "--user", "nobody")
     assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "", "No requests to show.\n")
     assert run_cli("log", "--format", "md").exit_code == 2
+    assert "table|json|jsonl" in run_cli("log", "--help").stdout
 
 
 def priced_request(path: Path) -> str:

@@ -67,6 +67,7 @@ def test_the_json_is_the_versioned_envelope(run_cli: RunCli, ledger: Path) -> No
 
     report = json.loads(result.stdout)
     assert report["schema"] == "llmledger.report/1"
+    assert report["generated_at"] == "2026-11-21T12:00:00.000Z"
     assert report["range"] == {"since": "2026-11-21T00:00:00+00:00", "until": "2026-11-22T00:00:00+00:00"}
     assert report["timezone"] == "UTC"
     first, *_, last = report["rows"]

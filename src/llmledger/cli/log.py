@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmledger.cli._context import surroundings
-from llmledger.cli._options import Format, FormatOption, JsonOption, LedgerOption, LedgersOption, chosen_format
+from llmledger.cli._options import Format, JsonOption, LedgerOption, LedgersOption, chosen_format
 from llmledger.cli._render import Column, envelope, json_text, note, out, table
 from llmledger.cli._select import Chosen, reading, takes_selection
 from llmledger.core.window import zone_named
@@ -27,7 +27,9 @@ def command(
     context: typer.Context,
     limit: Annotated[int, typer.Option("-n", "--limit", min=0, help="How many, newest first; 0 is all.")] = 20,
     inflight: Annotated[bool, typer.Option("--inflight", help="What has begun and not ended.")] = False,
-    format: FormatOption = Format.TABLE,
+    format: Annotated[
+        Format, typer.Option("--format", metavar="table|json|jsonl", help="How the result is written.")
+    ] = Format.TABLE,
     json: JsonOption = False,
     ledger: LedgersOption = None,
     *,

@@ -21,7 +21,10 @@ app.command("uninstall")(_proxy_service.uninstall)
 @app.callback(invoke_without_command=True)
 def command(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Loopback by default.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="ADDRESS", help="Loopback by default; others need LLMLEDGER_PROXY_KEY."),
+    ] = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", help="4747 by default; 0 takes a free one.")
     ] = None,

@@ -2,26 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmledger.core.request import Begun, Finished, SoFar, id_text
 from llmledger.core.words import Status
-from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from llmledger.operations import request_headers as header
 from llmledger.operations.complete import Poll
-from llmledger.operations.record import Ending, Opening, Recorder
+from llmledger.operations.passage import Passage, flagged
+from llmledger.operations.record import Opening, Recorder
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
-from llmledger.operations.wire import (
-    CLIENT_GONE,
-    Keeper,
-    ended_as,
-    open_meter,
-    open_request,
-    over_limit,
-    without_echo,
-)
+from llmledger.operations.wire import CLIENT_GONE, Keeper, open_request, over_limit
 from llmledger.proxy.credentials import SWITCHED, Credentials
 from llmledger.proxy.incoming import ClientGone, Incoming, Send
 from llmledger.proxy.records import Records
@@ -80,12 +72,7 @@ class Metered:
         self._asked = asked
         self._incoming = incoming
         self._send = send
-        self._facts = RequestFacts()
-        self._meter: Meter | None = None
-        self._start = world.monotonic()
-        self._first_ms: int | None = None
-        self._http_status: int | None = None
-        self._provider_id: str | None = None
+        self._passage = Passage(asked.route, world.monotonic)
         self._has_left = False
         self._is_served = False
         self._has_switched = False
@@ -128,14 +115,14 @@ class Metered:
 
     def so_far(self) -> tuple[bytes, SoFar] | None:
         """Whose answer is being relayed, and what it has used by now; None before it begins."""
-        if self._begun is None or self._meter is None:
+        if self._begun is None or self._passage.meter is None:
             return None
-        return self._begun.request_id, self._world.recorder.so_far(self._begun, self._meter.so_far)
+        return self._begun.request_id, self._world.recorder.so_far(self._begun, self._passage.meter.so_far)
 
     def _opening(self, body: bytes) -> Opening:
         asked = self._asked
         keeper = self._world.keeper.beneath(asked.prefixes)
-        opening, self._facts = open_request(asked.route, asked.headers, asked.query, body, keeper)
+        opening, self._passage.facts = open_request(asked.route, asked.headers, asked.query, body, keeper)
         session = opening.attribution.session
         if self._world.credentials.has_switched(session, opening.billing):
             self._has_switched = True
@@ -150,7 +137,7 @@ class Metered:
         changed = None
         if self._incoming.is_whole:
             route = asked.route
-            changed = with_usage_asked(body, self._facts, dialect=route.dialect, provider=route.provider)
+            changed = with_usage_asked(body, self._passage.facts, dialect=route.dialect, provider=route.provider)
         raw = header.forwarded(asked.raw, identity=changed is not None)
         payload: Any = changed if changed is not None else body
         if not self._incoming.is_whole:
@@ -182,10 +169,8 @@ class Metered:
         return await task
 
     async def _relayed(self, begun: Begun, answer: Exchange, *, hides: bool) -> tuple[Status, str | None]:
-        self._http_status = answer.status
-        self._provider_id = header.provider_request_id(answer.headers)
         low = {name.lower(): value.decode("latin-1") for name, value in answer.headers}
-        self._meter = open_meter(self._asked.route, self._facts, low.get(b"content-encoding"))
+        self._passage.answer(answer.status, answer.headers, low.get(b"content-encoding"))
         is_stream = low.get(b"content-type", "").startswith("text/event-stream")
         hider = UsageHider() if hides and is_stream and b"content-encoding" not in low else None
         if self._watch is not None:
@@ -206,10 +191,11 @@ class Metered:
 
     async def _body(self, answer: Exchange, hider: UsageHider | None, *, length: int) -> None:
         """Bytes to the client first, then to the meter. A body that breaks off is never ended as if it were whole."""
-        loop, feed = asyncio.get_running_loop(), self._meter.feed if self._meter is not None else None
+        loop, passage = asyncio.get_running_loop(), self._passage
+        feed = passage.meter.feed if passage.meter is not None else None
         while chunk := await answer.read():
-            if self._first_ms is None:
-                self._first_ms = self._elapsed_ms()
+            if passage.first_ms is None:
+                passage.first_ms = passage.elapsed_ms()
                 if len(chunk) != length and self._watch is None:
                     self._watch_for_the_end_of(answer)
             out = hider.feed(chunk) if hider is not None else chunk
@@ -258,25 +244,12 @@ class Metered:
         if self._drain_end is not None:
             self._drain_end.cancel()
             self._world.draining -= 1
-        reading = self._meter.finish() if self._meter is not None else Reading()
-        reading, private = without_echo(reading, self._incoming.kept, self._asked.headers.get("content-encoding"))
-        if self._has_switched:
-            reading = replace(reading, flags=(*reading.flags, SWITCHED))
-        status, error_type = ended_as(reading, status, error_type)
-        ending = Ending(
-            status=status,
-            reading=reading,
-            http_status=self._http_status,
-            error_type=error_type,
-            provider_request_id=self._provider_id,
-            latency_ms=self._elapsed_ms(),
-            first_token_ms=self._first_ms if self._facts.stream else None,
-            secrets=header.secrets(self._asked.headers, self._asked.query) if reading.error_message else (),
-            private=private,
+        asked = self._asked
+        ending = self._passage.ending(
+            status, error_type, headers=asked.headers, query=asked.query, body=self._incoming.kept
         )
+        if self._has_switched:
+            ending = flagged(ending, SWITCHED)
         finished = self._world.recorder.settle(begun, ending)
         self._world.records.finish(finished)
         self._world.on_finished(finished)
-
-    def _elapsed_ms(self) -> int:
-        return max(0, round((self._world.monotonic() - self._start) * 1000))

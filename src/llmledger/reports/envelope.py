@@ -9,7 +9,7 @@ def report_json(report: Report) -> dict[str, object]:
     """The whole report as plain JSON values."""
     envelope: dict[str, object] = {
         "schema": SCHEMA,
-        "generated_at": from_unix_ms(unix_ms(report.generated_at)).isoformat(timespec="milliseconds"),
+        "generated_at": f"{from_unix_ms(unix_ms(report.generated_at)):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "timezone": report.window.zone,
         "range": report.window.json(),
         "filters": report.selection.json(),

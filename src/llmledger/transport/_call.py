@@ -7,22 +7,18 @@ from typing import Any
 from llmledger.core.request import Begun, id_text
 from llmledger.core.words import Status
 from llmledger.dialects import from_path
-from llmledger.dialects._contract import Meter, Reading, RequestFacts
 from llmledger.errors import StorageError
 from llmledger.operations import request_headers as header
 from llmledger.operations.complete import Poll, complete
-from llmledger.operations.record import Ending
+from llmledger.operations.passage import Passage
 from llmledger.operations.usage_option import UsageHider, with_usage_asked
 from llmledger.operations.wire import (
     CLIENT_GONE,
     Place,
-    ended_as,
     is_free,
     is_poll,
-    open_meter,
     open_request,
     over_limit,
-    without_echo,
 )
 from llmledger.transport._metering import Metering
 
@@ -37,8 +33,7 @@ class Call:
         self._metering = metering
         self._place = place
         self._request = request
-        self._facts = RequestFacts()
-        self._meter: Meter | None = None
+        self._passage = Passage(place, time.monotonic)
         self._is_ended = False
         self.refusal: str | None = None
         """Why the request must not be sent."""
@@ -61,7 +56,8 @@ class Call:
 
     def answered(self, response: Any, stream_type: type) -> Any:
         """The answer, whose body is metered as it is read."""
-        self._meter = open_meter(self._place, self._facts, response.headers.get("content-encoding"))
+        encoding = response.headers.get("content-encoding")
+        self._passage.answer(response.status_code, response.headers.raw, encoding)
         if response.is_closed:
             # A transport that answers by itself, without a network, has the whole body here already.
             self.feed(response.content)
@@ -72,8 +68,8 @@ class Call:
 
     def feed(self, chunk: bytes) -> bytes:
         """Meter bytes of the answer; returns what the program gets of them."""
-        if self._meter is not None:
-            self._meter.feed(chunk)
+        if self._passage.meter is not None:
+            self._passage.meter.feed(chunk)
         return chunk
 
     def end(self) -> bytes:
@@ -92,8 +88,8 @@ class _Polled(Call):
 
     def end(self) -> bytes:
         """Complete the earlier request, when this tells its end."""
-        metering, reading = self._metering, self._meter.finish() if self._meter is not None else Reading()
-        poll = Poll(provider=self._place.provider, path=self._place.endpoint, reading=reading)
+        metering = self._metering
+        poll = Poll(provider=self._place.provider, path=self._place.endpoint, reading=self._passage.reading())
         if poll.is_news:
             try:
                 complete(metering.ledger, poll, prices=metering.book, patience_s=COMPLETE_PATIENCE_S)
@@ -111,29 +107,25 @@ class _Metered(Call):
         self._headers = dict(request.headers)
         self._query = request.url.query.decode("latin-1")
         self._recorder = metering.recorder
-        opening, self._facts = open_request(place, self._headers, self._query, _content(request), metering.keeper)
+        opening, self._passage.facts = open_request(
+            place, self._headers, self._query, _content(request), metering.keeper
+        )
         self._begun: Begun = self._recorder.draft(opening, started_at=metering.now())
         self.refusal = over_limit(self._begun, self._headers)
         if self.refusal is None:
             metering.ledger.begin(self._begun)
-        self._start = time.monotonic()
-        self._first_ms: int | None = None
-        self._http_status: int | None = None
-        self._provider_id: str | None = None
         self._hider: UsageHider | None = None
         self._is_changed = False
 
     def request(self, library: ModuleType, *, changed: bytes | None = None) -> Any:
         """The request as it goes out; a stream is asked for its usage where nobody said anything about it."""
-        place = self._place
-        changed = with_usage_asked(_content(self._request), self._facts, dialect=place.dialect, provider=place.provider)
+        place, facts = self._place, self._passage.facts
+        changed = with_usage_asked(_content(self._request), facts, dialect=place.dialect, provider=place.provider)
         self._is_changed = changed is not None
         return super().request(library, changed=changed)
 
     def answered(self, response: Any, stream_type: type) -> Any:
         """The answer, with our id in a header."""
-        self._http_status = response.status_code
-        self._provider_id = header.provider_request_id(response.headers.raw)
         is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
         if self._is_changed and is_stream and "content-encoding" not in response.headers:
             self._hider = UsageHider()
@@ -142,15 +134,15 @@ class _Metered(Call):
 
     def feed(self, chunk: bytes) -> bytes:
         """Meter bytes of the answer; returns what the program gets of them."""
-        if self._first_ms is None:
-            self._first_ms = self._elapsed_ms()
+        if self._passage.first_ms is None:
+            self._passage.first_ms = self._passage.elapsed_ms()
         super().feed(chunk)
         return self._hider.feed(chunk) if self._hider is not None else chunk
 
     def end(self) -> bytes:
         """The answer has been read to its end; returns what was held back of it."""
         rest = self._hider.rest() if self._hider is not None else b""
-        self._write(Status.FAILED if (self._http_status or 0) >= 300 else Status.COMPLETED, None)
+        self._write(Status.FAILED if (self._passage.http_status or 0) >= 300 else Status.COMPLETED, None)
         return rest
 
     def leave(self) -> None:
@@ -171,27 +163,12 @@ class _Metered(Call):
         if self._is_ended:
             return
         self._is_ended = True
-        reading = self._meter.finish() if self._meter is not None else Reading()
-        reading, private = without_echo(reading, _content(self._request), self._headers.get("content-encoding"))
-        status, error_type = ended_as(reading, status, error_type)
-        ending = Ending(
-            status=status,
-            reading=reading,
-            http_status=self._http_status,
-            error_type=error_type,
-            provider_request_id=self._provider_id,
-            latency_ms=self._elapsed_ms(),
-            first_token_ms=self._first_ms if self._facts.stream else None,
-            secrets=header.secrets(self._headers, self._query) if reading.error_message else (),
-            private=private,
-        )
+        body = _content(self._request)
+        ending = self._passage.ending(status, error_type, headers=self._headers, query=self._query, body=body)
         try:
             self._recorder.finish(self._begun, ending)
         except StorageError as error:
             self._metering.on_trouble(f"a row could not be written: {error.message}")
-
-    def _elapsed_ms(self) -> int:
-        return max(0, round((time.monotonic() - self._start) * 1000))
 
 
 def begin(metering: Metering, request: Any) -> Call | None:

@@ -1,6 +1,7 @@
 """Bodies of answers, metered as they are read, in the classes of whichever library is used."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -46,28 +47,29 @@ class _MeteredStream:
         self._reader = reader
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
+        with self._failures_told():
             for chunk in self._inner:
                 yield self._reader.feed(chunk)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self._reader.fail(error)
-            raise
         if rest := self._reader.end():
             yield rest
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with self._failures_told():
             async for chunk in self._inner:
                 yield self._reader.feed(chunk)
+        if rest := self._reader.end():
+            yield rest
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """Who stops reading has not failed; everything else has, a cancelled task too."""
+        try:
+            yield
         except GeneratorExit:
             raise
         except BaseException as error:
             self._reader.fail(error)
             raise
-        if rest := self._reader.end():
-            yield rest
 
     def close(self) -> None:
         self._inner.close()
