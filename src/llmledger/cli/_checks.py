@@ -5,10 +5,11 @@ from datetime import date
 
 from llmledger.cli._checks_proxy import check_connections
 from llmledger.cli._context import Surroundings
-from llmledger.cli._findings import Finding, Level
+from llmledger.cli._findings import Finding
 from llmledger.cli._machine import find_keys, find_tools, home_of, open_book, shown_path
 from llmledger.core.counted import counted
 from llmledger.errors import LedgerError
+from llmledger.ledger.finding import Level
 
 OLD_PRICES_DAYS = 90
 
@@ -156,7 +157,7 @@ def check_ledger(world: Surroundings) -> Iterator[Finding]:
         )
         return
     for finding in examine(path):
-        yield Finding(Level(finding.level.value), "ledger", finding.text, finding.todo)
+        yield Finding(finding.level, "ledger", finding.text, finding.todo)
 
 
 def check_reported(world: Surroundings) -> Iterator[Finding]:

@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 from llmledger.cli._addresses import leads_to_a_proxy
 from llmledger.cli._context import Surroundings
-from llmledger.cli._findings import Finding, Level
+from llmledger.cli._findings import Finding
 from llmledger.cli._machine import shown_path
 from llmledger.cli._start import listens
+from llmledger.ledger.finding import Level
 
 START = "llmledger proxy; to have it always: llmledger proxy install"
 VARIABLE_ENDINGS = ("_BASE_URL", "_API_BASE", "_HOST")

@@ -1,17 +1,8 @@
 """What a check of `doctor` yields."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Level(StrEnum):
-    """How much a finding matters."""
-
-    FINE = "fine"
-    NOTE = "note"
-    """Worth knowing; nothing is broken."""
-    PROBLEM = "problem"
-    """Something does not work, or will lose data."""
+from llmledger.ledger.finding import Level
 
 
 @dataclass(frozen=True, slots=True)

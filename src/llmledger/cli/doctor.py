@@ -20,7 +20,7 @@ def command(json: JsonOption = False) -> None:
     from dataclasses import asdict
 
     from llmledger.cli._checks import diagnose
-    from llmledger.cli._findings import Level
+    from llmledger.ledger.finding import Level
 
     findings = list(diagnose(surroundings()))
     problems = [finding for finding in findings if finding.level is Level.PROBLEM]

@@ -11,7 +11,7 @@ class Level(StrEnum):
     NOTE = "note"
     """Worth knowing; nothing is broken."""
     PROBLEM = "problem"
-    """A promise is broken, or will be."""
+    """A promise is broken, or will be; something does not work, or will lose data."""
 
 
 @dataclass(frozen=True, slots=True)
