@@ -2,15 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.billed_ledger import a_ledger, a_request, an_export, line, the_bill
-
-from llmledger.core.words import UsageQuality
 
 Run = Callable[..., Any]
 
@@ -356,18 +353,3 @@ def test_numbers_that_no_statement_has_are_told(run_cli: Run) -> None:
     assert "No statement is recorded yet" in run_cli("reconcile", "list").stdout
     assert run_cli("reconcile", "show", "7").exit_code == 2
     assert run_cli("reconcile", "undo", "7").exit_code == 2
-
-
-def test_estimated_streams_come_with_the_advice_to_ask_for_usage(
-    run_cli: Run, tmp_path: Path, ledger_path: Path, clock: Callable[[], datetime]
-) -> None:
-    """20,000 output tokens more than we guessed, as many requests: 20,000 at $2 per million is $0.04, and why, and what to do."""
-    guessed = a_request(1)
-    a_ledger(ledger_path, [replace(guessed, usage_quality=UsageQuality.ESTIMATED), a_request(2)], clock)
-    rows = [line("input_tokens", 200_000, "0.05"), line("output_tokens", 60_000, "0.12")]
-    told = run_cli("reconcile", an_export(tmp_path / "cost.csv", *rows)).stdout
-    agreed = run_cli("reconcile", an_export(tmp_path / "fine.csv", *the_bill())).stdout
-
-    assert "$0.04 is requests that were interrupted or estimated" in " ".join(told.split())
-    assert "let clients send stream_options.include_usage (the proxy adds it)" in " ".join(told.split())
-    assert "include_usage" not in agreed

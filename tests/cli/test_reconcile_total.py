@@ -61,7 +61,7 @@ def test_a_balance_in_another_currency_is_compared_at_its_rate(run_cli: Run) -> 
     result = run_cli(*asked, "--fx", "CNY=0.1391", "--json")
 
     assert json.loads(result.stdout)["statements"][0]["billed_usd"] == "0.1300585"
-    assert "no rate for CNY" in run_cli(*asked).stdout
+    assert "is in CNY and tells no tokens: without a rate" in run_cli(*asked).stderr
 
 
 def test_a_balance_can_be_settled_and_taken_back(run_cli: Run) -> None:

@@ -37,6 +37,30 @@ def test_a_pdf_is_recognised_and_answered(tmp_path: Path) -> None:
     assert "platform.claude.com" in hint
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "only"),
+    [
+        ("Anthropic-2026-10.pdf", b"%PDF-1.7", "anthropic"),
+        ("invoice.pdf", b"%PDF-1.7 (OpenAI, LLC)", "openai"),
+        ("invoice.pdf", b"%PDF-1.7 (Amazon Web Services EMEA)", "aws"),
+        ("invoice.pdf", b"%PDF-1.7 (Groq, Inc.)", "mistral, groq, cerebras"),
+    ],
+)
+def test_a_pdf_that_names_its_provider_is_answered_for_that_one(
+    tmp_path: Path, name: str, content: bytes, only: str
+) -> None:
+    """The file's name or what can be read of it; nothing about the others."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputFileError) as error:
+        recognise(path)
+
+    hint = str(error.value.hint)
+    assert f"\n{only}: " in hint
+    assert ("openrouter.ai" in hint, "\nazure: " in hint) == (False, False)
+    assert f"--provider {'NAME' if ',' in only else only} " in hint
+
+
 def test_parquet_and_spreadsheets_are_told_what_to_be_saved_as(tmp_path: Path) -> None:
     """What clouds and desktops write, and we do not read."""
     with pytest.raises(InputFileError, match="is a Parquet file"):

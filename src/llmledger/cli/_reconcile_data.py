@@ -81,7 +81,8 @@ def alone_json(found: Reconciliation) -> dict[str, Any]:
     check = digest.check_prices(step=found.statement.format.rounded_to or Decimal(0))
     return {
         "kinds": [
-            {"kind": kind, "billed_usd": _text(amount), "lines": lines} for kind, amount, lines in digest.kinds()
+            {"kind": kind, "billed_usd": None if amount is None else _text(amount), "lines": lines}
+            for kind, amount, lines in digest.kinds()
         ],
         "prices_as_in_our_table": check.agreeing,
         "other_prices": [

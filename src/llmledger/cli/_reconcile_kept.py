@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._reconcile_data import csv_of
-from llmledger.cli._render import Column, envelope, note, out, table
+from llmledger.cli._render import Column, envelope, note, out, table, wrapped
 from llmledger.core.reconcile.causes import is_class
 from llmledger.core.reconcile.cells import time_of
 from llmledger.core.reconcile.sentences import period_text, usd
@@ -18,8 +18,9 @@ def list_formats() -> None:
     """Every format by name, with what it is."""
     from llmledger import statements
 
-    rows = [(name, statements.load(name).SUMMARY) for name in statements.names()]
-    out(table([Column("Format"), Column("What it is", shrinks=True)], rows))
+    longest = max(map(len, statements.names()))
+    for name in statements.names():
+        out(wrapped(f"{name:{longest}}  {statements.load(name).SUMMARY}", indent=longest + 2))
 
 
 def answer_about_kept(words: list[str], ledgers: list[Path] | None, *, class_: str | None, wanted: str) -> None:

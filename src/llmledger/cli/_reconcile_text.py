@@ -108,7 +108,7 @@ def head(found: Reconciliation) -> list[str]:
     read = f"{counted(comparison.line_count, 'line')} of {found.statement.name} ({found.statement.format_name})"
     if not found.is_alone:
         how = GRAIN_WORDS[comparison.grain]
-        return [*lines, f"Compared {read} {how} with {counted(comparison.ledger_requests, 'request')} of the ledger."]
+        return [*lines, f"Compared {read} with {counted(comparison.ledger_requests, 'request')} of the ledger, {how}."]
     alone = "The ledger has no request of this provider in this period: here is the statement alone"
     return [*lines, f"{alone}, {read}.", *(price_texts(found.digest, _step(found)) if found.digest else ())]
 
@@ -168,7 +168,7 @@ def class_sheet(found: Reconciliation) -> Sheet:
     """The classes with their amounts."""
     columns = [
         Column("Class", shrinks=True),
-        Column("Amount", right=True),
+        Column("Difference", right=True),
         Column("Lines", right=True, priority=2),
         Column("Evidence", priority=1, shrinks=True),
     ]
@@ -208,7 +208,7 @@ def finding_sheet(findings: Sequence[Finding], chosen: str) -> Sheet:
     columns = [
         Column("Day"),
         Column("Model", shrinks=True),
-        Column("Amount", right=True),
+        Column("Difference", right=True),
         Column("Key", priority=1),
         Column("Lines", priority=2),
         Column("Evidence", priority=3),
@@ -220,7 +220,8 @@ def _alone(digest: Digest, headings: Sequence[str]) -> Iterator[Sheet]:
     kinds = digest.kinds()
     if len(kinds) > 1:
         columns = [Column("Kind of line"), Column("Billed", right=True), Column("Lines", right=True, priority=1)]
-        yield Sheet(columns, [(kind, usd(amount), f"{lines:,}") for kind, amount, lines in kinds])
+        rows = [(kind, NONE if amount is None else usd(amount), f"{lines:,}") for kind, amount, lines in kinds]
+        yield Sheet(columns, rows)
     for heading in headings:
         shares = digest.shares(heading)
         if heading in ("key", "project") and [name for name, _ in shares] == [NONE]:

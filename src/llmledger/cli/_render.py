@@ -118,11 +118,12 @@ def _total(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: Seque
     return sum(_widths(columns, rows, kept).values()) + 2 * (len(kept) - 1)
 
 
-def wrapped(text: str) -> str:
-    """A sentence in as many lines as the terminal needs; paths, addresses and words stay whole."""
+def wrapped(text: str, *, indent: int = 0) -> str:
+    """A sentence in as many lines as the terminal needs, all but the first indented; paths, addresses and words stay whole."""
     from textwrap import fill
 
-    return fill(text, max(width(), 30), break_long_words=False, break_on_hyphens=False)
+    room = max(width(), indent + 30)
+    return fill(text, room, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def cells_of(text: str) -> int:

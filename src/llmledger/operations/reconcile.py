@@ -13,6 +13,7 @@ from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
 from llmledger.core.reconcile.cells import SHORTEST_DAY, Block, Canonical, ms_of
 from llmledger.core.reconcile.compare import Comparison, Terms, compare, within
 from llmledger.core.reconcile.digest import Digest
+from llmledger.core.reconcile.sentences import period_text
 from llmledger.core.statement import EXACT, Statement, StatementLine
 from llmledger.core.usage import UNIT_BY_NAME, Usage
 from llmledger.core.window import from_unix_ms
@@ -138,7 +139,14 @@ def reconcile_lines(
     comparison = compare(priced.lines(lines()), source, terms)
     if not comparison.line_count:
         raise InputFileError(
-            f"{statement.name} has no line in this period", hint="Leave --period out, or give one that the file covers."
+            f"{statement.name} has no line in this period",
+            hint=f"{_covered(lines(), zone)}Leave --period out, or give another.",
+        )
+    if comparison.ledger_requests and not comparison.has_money and not comparison.has_tokens and priced.without_rate:
+        currencies = " and ".join(sorted(priced.without_rate))
+        raise UsageError(
+            f"{statement.name} is in {currencies} and tells no tokens: without a rate there is nothing to compare",
+            hint=f"Give --fx {min(priced.without_rate)}=RATE (USD for one).",
         )
     digest = cost = None
     if not comparison.ledger_requests or not comparison.has_money:
@@ -157,6 +165,14 @@ def reconcile_lines(
         notes=(*notes, *_pruned(comparison, source)),
         ledger_cost=cost,
     )
+
+
+def _covered(lines: Iterable[StatementLine], zone: tzinfo) -> str:
+    """From when to when the lines are, as far as there are any."""
+    days = [line.since for line in lines]
+    if not days:
+        return ""
+    return f"It covers {period_text(min(days), max(days) + timedelta(seconds=1), str(zone))}. "
 
 
 def _cost_of(source: LedgerSource, comparison: Comparison) -> Decimal:

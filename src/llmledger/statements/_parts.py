@@ -24,31 +24,46 @@ _SPREADSHEET = "[Content_Types].xml"
 _HEAD_ROWS = 20
 _KEY = re.compile(r'"([A-Za-z_][\w.-]{0,60})"\s*:')
 
-WHERE_THE_DATA_IS = """\
-openai: platform.openai.com/usage, Export (owner or usage viewer; per UTC day); or reconcile --fetch openai with an admin key
-anthropic: platform.claude.com/cost and /usage, Export (admin or billing role; cost in whole cents);
-  or --fetch anthropic with an admin key (not for individual accounts, nor the Priority Tier)
-openrouter: openrouter.ai/activity, Export; or --fetch openrouter with a management key (the last 30 completed days)
-deepseek: platform.deepseek.com/usage, Export (whoever can log in; one month a ZIP, days in the account's own offset)
-google: Cloud Console, Billing, Cost table or Reports by date and SKU, Download CSV, or the BigQuery export as JSON
-  (billing account viewer; Pacific days, final some days into the next month)
-aws: Billing, Data Exports, CUR 2.0 or FOCUS as CSV (payer account; rewritten until some days into the next month)
-azure: Cost Management, Exports, cost details or FOCUS (Cost Management reader on the billing scope; final about five days after
-  the month; the model's account, not its deployment)
-xai: the management API's /v1/billing/teams/TEAM/postpaid/invoice/preview, saved as JSON (management key; whole cents per month)
-mistral, groq, cerebras: the console's usage page (no export that we know); put it into a table and give --rules"""
+_PLACES = {
+    "openai": "platform.openai.com/usage, Export (owner or usage viewer; per UTC day);\n"
+    "  or --fetch openai with an admin key",
+    "anthropic": "platform.claude.com/cost and /usage, Export (admin or billing role; cost in whole cents);\n"
+    "  or --fetch anthropic with an admin key (not for individual accounts, nor the Priority Tier)",
+    "openrouter": "openrouter.ai/activity, Export; or --fetch openrouter with a management key (the last 30 completed days)",
+    "deepseek": "platform.deepseek.com/usage, Export (whoever can log in; one month a ZIP, days in the account's own offset)",
+    "google": "Cloud Console, Billing, Cost table or Reports by date and SKU, Download CSV, or the BigQuery export as JSON\n"
+    "  (billing account viewer; Pacific days, final some days into the next month)",
+    "aws": "Billing, Data Exports, CUR 2.0 or FOCUS as CSV (payer account; rewritten until some days into the next month)",
+    "azure": "Cost Management, Exports, cost details or FOCUS (Cost Management reader on the billing scope; final about five\n"
+    "  days after the month; the model's account, not its deployment)",
+    "xai": "the management API's /v1/billing/teams/TEAM/postpaid/invoice/preview, saved as JSON (management key; whole cents\n"
+    "  per month)",
+    "mistral, groq, cerebras": "the console's usage page (no export that we know); put it into a table and give --rules",
+}
 """Where each provider keeps the lines that a PDF lacks."""
+_WORDS = {"aws": "amazon web services", "google": "google cloud", "azure": "microsoft", "xai": "x.ai"}
+"""What an invoice calls a provider whose own name is too short or too common to look for."""
+_PDF_READ = 1 << 16
 
 
 def refuse_pdf(path: Path) -> None:
-    """Raise when the file is a PDF invoice, and say where its data is and how its total alone can be compared."""
+    """Raise when the file is a PDF invoice, and say where its data is and how its total alone can be compared.
+
+    Of one provider where the file's name or its readable part names just one.
+    """
     with _opened(path) as stream:
-        if not stream.read(1024).lstrip().startswith(b"%PDF-"):
+        head = stream.read(_PDF_READ)
+        if not head[:1024].lstrip().startswith(b"%PDF-"):
             return
+    told = f"{path.name} {head.decode('latin-1')}".casefold()
+    named = [names for names in _PLACES if any(_WORDS.get(name, name) in told for name in names.split(", "))]
+    chosen = named if len(named) == 1 else list(_PLACES)
+    name = chosen[0] if len(chosen) == 1 and "," not in chosen[0] else "NAME"
+    where = "\n".join(f"{names}: {_PLACES[names]}" for names in chosen)
     raise InputFileError(
         f"{path.name} is a PDF invoice: it has a total, but no lines to compare",
-        hint=f"Get the lines from\n{WHERE_THE_DATA_IS}\n"
-        "or compare the total alone: reconcile --provider NAME -p 2026-10 --total 412.33USD --tax 78.34",
+        hint=f"Get the lines from\n{where}\n"
+        f"or compare the total alone: reconcile --provider {name} -p 2026-10 --total 412.33USD --tax 78.34",
     )
 
 

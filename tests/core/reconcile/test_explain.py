@@ -4,12 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support.planted import FIRST, FIRST_MS, priced
+from tests.support.planted import FIRST, FIRST_MS, PROVIDER, priced
 from tests.support.reconcile_cases import DAY, HOUR_MS, a_line, a_row, both, classes, found, only
 
 from llmledger.core.reconcile.booked import Booked
 from llmledger.core.reconcile.causes import Cause, Grain, told_apart
-from llmledger.core.statement import LineKind
+from llmledger.core.statement import Format, LineKind
 
 
 def _another(hours: int) -> Booked:
@@ -340,3 +340,16 @@ def test_a_lone_request_that_a_shift_would_move_off_the_edge_may_be_of_another_d
     comparison = found(both(since=FIRST + DAY, until=FIRST + 2 * DAY), [a_row(1, hours=3), a_row(2, hours=39)])
 
     assert classes(comparison) == {"ambiguous (missing in statement or day boundary)": Decimal("-0.0045")}
+
+
+def test_each_meter_is_rounded_by_its_own_lines() -> None:
+    """Whole cents: $0.03 in and $0.0015 out are billed as $0.03 and $0.01; a cent too much is no rounding of four lines."""
+    cents = Format(provider=PROVIDER, rounded_to=Decimal("0.01"))
+    row = a_row(usage={"input_tokens": 10_000, "output_tokens": 100})
+
+    def billed(output: str) -> dict[str, Decimal]:
+        lines = [a_line("input_tokens", amount="0.03"), a_line("output_tokens", amount=output)]
+        return classes(found(lines, [row], format=cents))
+
+    assert billed("0.00") == {"rounding": Decimal("-0.0015")}
+    assert "rounding" not in billed("0.01")

@@ -120,7 +120,6 @@ class Alike:
 
     def _view(self, group: Group) -> View:
         start = ms_of(group.line.since)
-        rounding = (self.half_step + NANO) * group.count
         return View(
             grain=Grain.REQUEST,
             block=(start, start),
@@ -128,8 +127,7 @@ class Alike:
             model=group.model,
             billed=group.billed,
             ledger=group.ledger,
-            tolerance=rounding,
-            line_tolerance=self.half_step * group.count,
+            half_step=self.half_step,
             unit_price=self.unit_price,
             rows=(group.row._replace(usage=group.usage, requests=group.count),),
             meters=self.meters,

@@ -122,6 +122,8 @@ class Aggregate:
                     billed=side.total,
                     key=name,
                     requests=side.requests,
+                    lines=tuple(side.lines),
+                    line_count=side.line_count,
                 )
         self._known = known_keys(self.table.cells, tolerance)
 
@@ -167,7 +169,7 @@ class Aggregate:
         waiting: dict[Block, list[CellKey]] = defaultdict(list)
         for key, cell in sorted(self.table.cells.items()):
             view = self._view(key, cell, [])
-            if view.quantity_gap or any(abs(gap) > view.tolerance for gap in view.money_gap.values()):
+            if view.quantity_gap or view.money_gap:
                 waiting[key[0]].append(key)
             else:
                 self._agreed(key, cell, view)
@@ -214,8 +216,7 @@ class Aggregate:
             model=model,
             billed=billed,
             ledger=cell.ledger,
-            tolerance=self._step * max(billed.line_count, 1) + NANO * max(cell.ledger.requests, 1),
-            line_tolerance=self._step * max(billed.line_count, 1),
+            half_step=self._step,
             unit_price=self.unit_price,
             rows=rows,
             meters=self.table.meters,
@@ -231,9 +232,11 @@ class Aggregate:
         return Grain.DAY if self.grain is Grain.TOTAL else self.grain
 
     def _agreed(self, key: CellKey, cell: Cell, view: View) -> None:
-        rest = sum(view.money_gap.values(), ZERO)
+        rest = sum(view.rounding.values(), ZERO)
         matched = cell.ledger.total if view.tells_money else ZERO
-        words = "tokens and money agree" if view.knows_quantities else "the money agrees"
+        words = "the money agrees" if not view.knows_quantities else "tokens and money agree"
+        if not view.tells_money:
+            words = "the tokens agree"
         self._add(
             key,
             cell,
@@ -297,14 +300,13 @@ class Aggregate:
     def _add(self, place: CellKey, cell: Cell, /, **found: Any) -> None:
         """Keep a finding about a cell, with its place and lines filled in."""
         block, provider, model = place
+        told: dict[str, Any] = {"lines": tuple(cell.billed.lines), "line_count": cell.billed.line_count} | found
         self._found.append(
             Finding(
                 since=time_of(block[0]),
                 until=time_of(block[1]),
                 provider=provider,
                 model=model,
-                lines=tuple(cell.billed.lines),
-                line_count=cell.billed.line_count,
-                **found,
+                **told,
             )
         )

@@ -44,6 +44,9 @@ class Side:
     quantity: dict[str, Quantity] = field(default_factory=dict)
     money: dict[str, Decimal] = field(default_factory=dict)
     requests: int = 0
+    lines: list[int] = field(default_factory=list)
+    """Some of the statement's lines."""
+    line_count: int = 0
 
     def add(self, meter: str, quantity: Quantity | None, amount: Decimal | None) -> None:
         """Add to a meter; None leaves that sum alone."""
@@ -66,8 +69,8 @@ class Billed(Side):
     by_context: dict[tuple[tuple[str, str], ...], Side] = field(default_factory=dict)
     discount: dict[str, Decimal] = field(default_factory=dict)
     """Net less list by meter, where the lines tell both."""
-    lines: list[int] = field(default_factory=list)
-    line_count: int = 0
+    lines_of: dict[str, int] = field(default_factory=dict)
+    """How many lines there are of each meter ("" for several): each was rounded by itself."""
     counts_requests: bool = False
     has_money: bool = False
 
@@ -169,12 +172,13 @@ class Table:
             sides.append(billed.keys.setdefault(line.key, Side()))
         for side in sides:
             _add_line(side, line, usd)
+            side.line_count += line_count
+            side.lines.extend(numbers[: SAMPLE - len(side.lines)])
         if usd is not None:
             self.has_money = billed.has_money = True
             _add_discount(billed, line, usd)
         billed.counts_requests = billed.counts_requests or line.requests is not None
-        billed.line_count += line_count
-        billed.lines.extend(numbers[: SAMPLE - len(billed.lines)])
+        billed.lines_of[line.meter or ""] = billed.lines_of.get(line.meter or "", 0) + line_count
 
     def settle(self, whole: Block | None) -> None:
         """Once all lines are in: one period if a line is longer than a day, one cell where a provider bills totals only."""
@@ -188,6 +192,7 @@ class Table:
                 if provider in self.totals_only:
                     billed.quantity.clear()
                     billed.money = {"": billed.total}
+                    billed.lines_of = {"": billed.line_count}
                 merge(self.cell(target).billed, billed)
 
     def place(self, row: Booked, at: int) -> Placed:
@@ -241,8 +246,8 @@ def merge(into: Billed, billed: Billed) -> None:
         merge_side(into.by_context.setdefault(context, Side()), side)
     for meter, amount in billed.discount.items():
         into.discount[meter] = into.discount.get(meter, ZERO) + amount
-    into.lines.extend(billed.lines[: SAMPLE - len(into.lines)])
-    into.line_count += billed.line_count
+    for meter, count in billed.lines_of.items():
+        into.lines_of[meter] = into.lines_of.get(meter, 0) + count
     into.counts_requests = into.counts_requests or billed.counts_requests
     into.has_money = into.has_money or billed.has_money
 
@@ -252,6 +257,7 @@ def level(cell: Cell) -> None:
     billed = cell.billed
     for side in (billed, cell.ledger, *billed.keys.values(), *billed.by_context.values()):
         side.money = {"": side.total}
+    billed.lines_of = {"": billed.line_count}
     if billed.discount:
         billed.discount = {"": sum(billed.discount.values(), ZERO)}
 
@@ -263,6 +269,8 @@ def merge_side(into: Side, side: Side) -> None:
     for meter, amount in side.money.items():
         into.add(meter, None, amount)
     into.requests += side.requests
+    into.lines.extend(side.lines[: SAMPLE - len(into.lines)])
+    into.line_count += side.line_count
 
 
 def _add_discount(billed: Billed, line: StatementLine, usd: Decimal) -> None:

@@ -50,7 +50,7 @@ def _split_of_money(view: View) -> Iterator[Claim]:
         left_price, right_price = view.price(left), view.price(right)
         if left not in gap or right not in gap or not left_price or not right_price or gap[left] * gap[right] >= 0:
             continue
-        allowed = view.line_tolerance * (1 + left_price / right_price) + view.tolerance
+        allowed = view.allowed(left) + view.allowed(right) * left_price / right_price
         if abs(gap[left] + gap[right] * left_price / right_price) <= allowed:
             spent = {left: gap[left], right: gap[right]}
             yield Claim((cause,), {}, spent, f"what {left} lack, {right} have at their own price")

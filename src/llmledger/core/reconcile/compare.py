@@ -41,6 +41,8 @@ class Comparison:
     line_count: int = 0
     ledger_requests: int = 0
     has_money: bool = True
+    has_tokens: bool = True
+    """Whether a line tells a quantity."""
 
     @property
     def difference(self) -> Decimal:
@@ -72,6 +74,7 @@ class _Tally:
     terms: Terms
     count: int = 0
     has_money: bool = False
+    has_tokens: bool = False
     first: datetime | None = None
     last: datetime = EPOCH
     """The latest end."""
@@ -85,6 +88,7 @@ class _Tally:
         for line, usd in lines:
             self.count += 1
             self.has_money = self.has_money or usd is not None
+            self.has_tokens = self.has_tokens or bool(line.quantities)
             since, until = line.since, line.until
             if self.first is None or since < self.first:
                 self.first = since
@@ -220,6 +224,7 @@ def _comparison(
         line_count=tally.count,
         ledger_requests=requests,
         has_money=tally.has_money,
+        has_tokens=tally.has_tokens,
     )
 
 

@@ -65,12 +65,14 @@ class Digest:
     """USD, lines, and those of them that tell money."""
     _quantities: dict[Place, dict[str, Decimal]] = field(default_factory=dict)
     _kinds: dict[LineKind, list[Decimal]] = field(default_factory=dict)
+    """USD, lines, and those of them that tell money."""
 
     def add(self, line: StatementLine, usd: Decimal | None) -> None:
         """Count a line; what it is about is kept of usage only."""
-        kind = self._kinds.setdefault(line.kind, [ZERO, ZERO])
+        kind = self._kinds.setdefault(line.kind, [ZERO, ZERO, ZERO])
         kind[0] += usd or ZERO
         kind[1] += 1
+        kind[2] += usd is not None
         if line.kind is not LineKind.USAGE:
             return
         place: Place = (
@@ -93,9 +95,15 @@ class Digest:
         for meter, quantity in line.quantities.items():
             told[meter] = told.get(meter, ZERO) + quantity
 
-    def kinds(self) -> list[tuple[str, Decimal, int]]:
-        """Usage, taxes, credits and the other kinds of lines, with their amounts (whose sum is the bill) and line counts."""
-        return [(str(kind), amount, int(lines)) for kind, (amount, lines) in sorted(self._kinds.items())]
+    def kinds(self) -> list[tuple[str, Decimal | None, int]]:
+        """Usage, taxes, credits and the other kinds of lines, with their amounts (whose sum is the bill) and line counts.
+
+        An amount is None where no line tells one that we can compare.
+        """
+        return [
+            (str(kind), amount if told else None, int(lines))
+            for kind, (amount, lines, told) in sorted(self._kinds.items())
+        ]
 
     def shares(self, heading: str) -> list[tuple[str, Share]]:
         """What is billed by `model`, `key`, `project` or `day`, the largest first."""

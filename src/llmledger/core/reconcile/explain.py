@@ -109,6 +109,10 @@ def _given_away(view: View) -> tuple[Claim, View] | None:
 
 
 def _explained(view: View) -> list[Claim]:
+    return [*_causes(view), *_rounding(view.rounding)]
+
+
+def _causes(view: View) -> list[Claim]:
     gap, spent = view.quantity_gap, view.money_gap
     solutions = sorted(_solutions(view), key=lambda one: one.rank)
     if not solutions:
@@ -165,7 +169,7 @@ def _confirmed(chosen: Sequence[Claim], tail: Sequence[Claim]) -> bool:
 
 def _settled(view: View, spent: Mapping[str, Decimal]) -> bool:
     """Whether what is left is within the rounding of the rows."""
-    return all(abs(amount) <= view.tolerance for amount in spent.values())
+    return all(abs(amount) <= view.allowed(meter) for meter, amount in spent.items())
 
 
 def _tail(

@@ -70,11 +70,22 @@ def _without_evidence(view: View) -> set[Cause]:
 
 def _differ(view: View, meters: tuple[str, ...]) -> bool:
     """Whether some of these meters are billed at another factor than others."""
-    pairs = [(view.billed.money.get(meter, ZERO), view.ledger.money.get(meter, ZERO)) for meter in meters]
-    some = [pair for pair in pairs if any(pair)]
-    return any(
-        abs(one * theirs - other * ours) > view.tolerance * (one + ours) for one, ours in some for other, theirs in some
-    )
+    some = [
+        (billed, ours, view.allowed(meter))
+        for meter in meters
+        for billed, ours in [(view.billed.money.get(meter, ZERO), view.ledger.money.get(meter, ZERO))]
+        if billed or ours
+    ]
+    return any(_are_unlike(one, other) for one in some for other in some)
+
+
+_Pair = tuple[Decimal, Decimal, Decimal]
+"""Billed, ours, and what of it may be rounding."""
+
+
+def _are_unlike(one: _Pair, other: _Pair) -> bool:
+    """Whether no factor makes both of ours into what is billed."""
+    return abs(one[0] * other[1] - other[0] * one[1]) > one[2] * other[1] + other[2] * one[1]
 
 
 def _one_factor(view: View) -> Decimal | None:
@@ -83,13 +94,16 @@ def _one_factor(view: View) -> Decimal | None:
     None as well for whole factors and their inverses (so many requests like those here may be missing), and where a request is
     uncertain or there twice.
     """
-    pairs = [(view.billed.money.get(meter, ZERO), ours) for meter, ours in view.ledger.money.items()]
-    clear = [pair for pair in pairs if min(pair) > _SURE * view.tolerance]
+    pairs = [
+        (view.billed.money.get(meter, ZERO), ours, view.allowed(meter)) for meter, ours in view.ledger.money.items()
+    ]
+    clear = [pair for pair in pairs if min(pair[:2]) > _SURE * pair[2]]
     if len(clear) < max(_FEWEST_METERS, len(view.billed.money.keys() | view.ledger.money.keys())):
         return None
-    billed, ours = max(clear, key=lambda pair: pair[1])
-    if any(abs(one * ours - billed * other) > view.tolerance * (billed + ours) for one, other in clear):
+    largest = max(clear, key=lambda pair: pair[1])
+    if any(_are_unlike(largest, other) for other in clear):
         return None
+    billed, ours, _ = largest
     factor = billed / ours
     is_count = any(abs(one - one.to_integral_value()) * _SURE < 1 for one in (factor, 1 / factor))
     return None if is_count or view.uncertain or view.copies else factor

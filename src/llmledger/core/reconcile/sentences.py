@@ -326,7 +326,7 @@ def _percent(part: int, whole: int) -> str:
 GRAIN_WORDS = {
     Grain.REQUEST: "request by request",
     Grain.METER: "by day, model and meter",
-    Grain.MONEY: "by day, model and meter, without tokens",
+    Grain.MONEY: "by day, model and meter, in money alone",
     Grain.DAY: "by day and model",
     Grain.TOTAL: "by total",
 }

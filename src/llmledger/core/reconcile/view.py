@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from llmledger.core.reconcile.booked import ZERO, Booked, UnitPrice, quantities
+from llmledger.core.reconcile.booked import NANO, ZERO, Booked, UnitPrice, quantities
 from llmledger.core.reconcile.causes import Cause, Grain
 from llmledger.core.reconcile.cells import Billed, Block, Side
 from llmledger.core.statement import NO_CONTEXT
@@ -49,9 +49,8 @@ class View:
     model: str
     billed: Billed
     ledger: Side
-    tolerance: Decimal
-    """USD that rounding may make on this cell."""
-    line_tolerance: Decimal
+    half_step: Decimal
+    """USD: half of what each line is rounded to."""
     unit_price: UnitPrice
     rows: Sequence[Booked] = ()
     meters: frozenset[str] = frozenset()
@@ -102,10 +101,23 @@ class View:
 
     @property
     def money_gap(self) -> dict[str, Decimal]:
-        """Billed less ledger by meter (or as one under ""), zeros left out; empty when the statement tells no money."""
+        """Billed less ledger by meter (or as one under ""), without what is rounding; empty when the statement tells no money."""
+        return {meter: gap for meter, gap in self._all_money().items() if abs(gap) > self.allowed(meter)}
+
+    @property
+    def rounding(self) -> dict[str, Decimal]:
+        """What rounding may have made of the difference, by meter: the gaps that are within it."""
+        return {meter: gap for meter, gap in self._all_money().items() if abs(gap) <= self.allowed(meter)}
+
+    def allowed(self, meter: str) -> Decimal:
+        """USD that rounding may make of a meter: half a step for each of its lines, a nano-dollar for each request."""
+        lines = self.billed.lines_of.get(meter, 1) if self.by_meter else self.billed.line_count
+        return self.half_step * max(lines, 1) + NANO * max(self.ledger.requests, 1)
+
+    def _all_money(self) -> dict[str, Decimal]:
         if "money" not in self._gaps:
             self._gaps["money"] = self._money_gap() if self.tells_money else {}
-        return dict(self._gaps["money"])
+        return self._gaps["money"]
 
     def _money_gap(self) -> dict[str, Decimal]:
         names = {*self.billed.money, *self.ledger.money}
@@ -138,7 +150,7 @@ class View:
         if not quantity or spent is None:
             return table
         quantity = Decimal(quantity)
-        if table is not None and abs(table * quantity - spent) <= self.tolerance:
+        if table is not None and abs(table * quantity - spent) <= NANO * max(self.ledger.requests, 1):
             return table
         return (spent / quantity).quantize(_PLACES)
 
