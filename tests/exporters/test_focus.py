@@ -4,10 +4,16 @@ import csv
 import io
 import json
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from llmledger.core.export import Table
-from llmledger.exporters import load
+from llmledger.core.spreadsheet import harmless
+from llmledger.core.usage import UNIT_BY_CODE
+from llmledger.exporters import focus, load
 
 REQUEST: dict[str, Any] = {
     "request_id": "00ff",
@@ -31,10 +37,30 @@ REQUEST: dict[str, Any] = {
     "rate": "anthropic/claude-sonnet-4-5@2025-09-29",
 }
 
+QUANTITIES = st.one_of(
+    st.integers(-(10**12), 10**12),
+    st.integers(0, 10**6),
+    st.decimals(0, 10**6, places=6).map(lambda exact: f"{exact:f}"),
+)
+_TEXTS = st.sampled_from([None, "", "a", "%s", "100%", '"q",\n', "=1+1", "Zoë 東"])
+ODD_REQUESTS = st.fixed_dictionaries(
+    {
+        **{name: st.just(value) for name, value in REQUEST.items()},
+        **dict.fromkeys(("user", "project", "key", "rate", "team", "host", "model"), _TEXTS),
+        "provider": _TEXTS.map(lambda text: text or "x"),
+        "billing": st.sampled_from(["api", "subscription"]),
+        "tags": st.sampled_from([None, "{}", '{"env": "%d"}']),
+        "price_context": st.sampled_from([None, '{"a": "%s"}']),
+        "started_at": st.sampled_from(["2026-10-14T23:59:59.500Z", "2025-12-31T00:00:00.000Z"]),
+        "cost_nanousd": st.sampled_from([None, 0, 5, 3_603_600_000]),
+        "requests": st.sampled_from([0, 1]),
+    }
+)
+
 
 def rows_of(*requests: dict[str, Any]) -> list[dict[str, str]]:
     """The rows of an export."""
-    table = Table(tuple(REQUEST), [tuple(request.values()) for request in requests])
+    table = Table(tuple(REQUEST), [[request[name] for name in REQUEST] for request in requests])
     return list(csv.DictReader(io.StringIO("".join(load("focus").write(table)))))
 
 
@@ -109,3 +135,52 @@ def test_strings_are_ascii_and_the_tags_keep_every_name() -> None:
     assert (row["SkuId"], row["SkuPriceId"]) == ("mod\\xe8le", "mod\\xe8le/input_tokens")
     assert json.loads(row["Tags"])["llmledger/user"] == "Zoë"
     assert json.loads(row["Tags"])["llmledger/project"] == "Zürich 東"
+
+
+@given(nanousd=st.integers(-(10**15), 10**15), quantity=QUANTITIES, code=st.sampled_from(sorted(UNIT_BY_CODE)))
+def test_every_number_is_exact_to_twelve_places(nanousd: int, quantity: int | str, code: str) -> None:
+    """Rounded half to even from exact fractions, as the long way over decimals has it."""
+    components = json.dumps({code: [quantity, nanousd]})
+    (row,) = rows_of({**REQUEST, "cost_nanousd": nanousd, "components": components})
+
+    amount, unit = Fraction(quantity), UNIT_BY_CODE[code]
+    listed = Fraction(nanousd, 10**9)
+    assert row["BilledCost"] == row["ListCost"] == row["EffectiveCost"] == decimal(listed)
+    assert row["ConsumedQuantity"] == decimal(amount)
+    assert row["PricingQuantity"] == decimal(amount / unit.per)
+    price = decimal(listed / (amount / unit.per)) if amount else "0.0"
+    assert row["ListUnitPrice"] == row["ContractedUnitPrice"] == row["PricingCurrencyListUnitPrice"] == price
+
+
+def decimal(exact: Fraction) -> str:
+    """A number with a point, and at most twelve places after it."""
+    text = f"{(Decimal(round(exact * 10**12)) / 10**12).normalize():f}"
+    return text if "." in text else f"{text}.0"
+
+
+@given(some=st.lists(ODD_REQUESTS, min_size=2, max_size=8))
+def test_a_request_is_written_as_if_it_were_the_only_one(some: list[dict[str, Any]]) -> None:
+    """What requests share is written once: none gets what is another's."""
+    alone = [rows_of(request) for request in some]
+    # As another process would have it, which has seen none of them.
+    focus._form.cache_clear()
+    focus._tags.cache_clear()
+
+    assert rows_of(*some) == [row for rows in alone for row in rows]
+
+
+@given(request=ODD_REQUESTS)
+def test_odd_texts_stay_in_their_columns_and_are_no_formulas(request: dict[str, Any]) -> None:
+    """Percent signs, quotes, line breaks and signs of a sum."""
+    for row in rows_of(request):
+        model = (request["model"] or "unnamed").encode("ascii", "backslashreplace").decode()
+        assert row["SkuId"] == (harmless(model))
+        project = request["project"]
+        assert row["SubAccountId"] == ("" if project is None else harmless(_ascii(project)))
+        assert row["SkuPriceId"].removeprefix("'") == f"{_ascii(request['rate'] or model)}/{row['x_TokenType']}"
+        assert json.loads(row["Tags"]).get("llmledger/user") == request["user"]
+        assert set(row) == set(focus.COLUMNS) and row["x_RequestId"] == request["request_id"]
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
