@@ -36,3 +36,10 @@ def test_a_column_with_one_text_to_quote_is_as_the_standard_library_writes_it() 
     csv.writer(expected, lineterminator="\n").writerows([("x", "y"), *rows[:4], ("", "'-1e5x")])
 
     assert "".join(load("csv").write(Table(("x", "y"), rows))) == expected.getvalue()
+
+
+def test_a_text_with_the_character_that_no_text_has_is_still_one_text() -> None:
+    """NUL is kept out of ledgers; a table of something else may have it."""
+    rows = [('a\0"b', 1), ('"', 2)]
+
+    assert "".join(load("csv").write(Table(("x", "y"), rows))) == 'x,y\n"a\0""b",1\n"""",2\n'

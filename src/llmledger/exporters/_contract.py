@@ -7,15 +7,14 @@ A format is a module of this folder with:
     def write(table: Table) -> Iterator[str]  the text, in pieces; it never holds more than a piece of it
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
 from llmledger.core.export import Table
 from llmledger.core.spreadsheet import harmless
 
-PIECE = 500
-"""Rows per piece of text."""
+PIECE = 50
+"""Lines per piece of text, some 80 kB: it takes memory that is there, where a larger one has the system fetch new pages."""
 
 Row = Sequence[object]
 
@@ -30,11 +29,9 @@ class Exporter(Protocol):
         """The text of a table, in pieces."""
 
 
-def pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows, some hundred at a time."""
-    running = iter(rows)
-    while piece := list(islice(running, PIECE)):
-        yield piece
+def pieces(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Lines, some at a time."""
+    return (lines[place : place + PIECE] for place in range(0, len(lines), PIECE))
 
 
 def harmless_texts(values: Sequence[object]) -> list[str]:

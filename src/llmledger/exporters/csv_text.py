@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from llmledger.core.export import Style, Table
-from llmledger.exporters._contract import harmless_texts
+from llmledger.exporters._contract import harmless_texts, pieces
 from llmledger.exporters._lines import Lines
 
 SUMMARY = "Comma-separated values, for spreadsheets."
@@ -17,7 +17,7 @@ def write(table: Table) -> Iterator[str]:
     style = Style(("", *[","] * (len(table.columns) - 1)))
     lines = Lines(style, "\n", _texts)
     for chunk in table.chunks(style):
-        yield "".join(lines.of(chunk))
+        yield from map("".join, pieces(lines.of(chunk)))
 
 
 def _texts(values: Sequence[object]) -> list[str]:
@@ -26,13 +26,10 @@ def _texts(values: Sequence[object]) -> list[str]:
     together = "\0".join(texts)
     if not _has_marks(together):
         return texts
-    if together.count("\0") != len(texts) - 1:
-        return [_quoted(text.replace('"', '""')) for text in texts]
-    return list(map(_quoted, together.replace('"', '""').split("\0")))
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if _has_marks(text) else text
+    doubled = together.replace('"', '""').split("\0")
+    if len(doubled) != len(texts):
+        doubled = [text.replace('"', '""') for text in texts]
+    return [f'"{text}"' if '"' in text or _has_marks(text) else text for text in doubled]
 
 
 def _has_marks(text: str) -> bool:

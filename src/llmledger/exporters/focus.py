@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from llmledger.core.export import Chunk, Table
 from llmledger.core.money import round_half_even
 from llmledger.core.usage import UNIT_BY_CODE, Unit
-from llmledger.exporters._contract import cells
+from llmledger.exporters._contract import cells, pieces
 
 SUMMARY = "FOCUS 1.2 (with 1.3's provider columns), for FinOps tools."
 ROWS: Literal["view", "records"] = "view"
@@ -58,7 +58,8 @@ def write(table: Table) -> Iterator[str]:
     # A table without these columns is an empty one.
     places = [table.columns.index(name) for name in _NEEDED if name in table.columns]
     for chunk in table.chunks():
-        yield "".join([line for row in _rows(chunk, places) for line in _lines(row)])
+        lines = [line for row in _rows(chunk, places) for line in _lines(row)]
+        yield from map("".join, pieces(lines))
 
 
 def _rows(chunk: Chunk, places: Sequence[int]) -> Iterator[Sequence[Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from llmledger.core.export import Style, Table
+from llmledger.exporters._contract import pieces
 from llmledger.exporters._lines import Lines
 
 SUMMARY = "One JSON array of objects."
@@ -24,8 +25,9 @@ def write(table: Table) -> Iterator[str]:
     separator = "\n"
     lines = Lines(style, "}", _texts)
     for chunk in table.chunks(style):
-        yield separator + ",\n".join(lines.of(chunk))
-        separator = ",\n"
+        for piece in pieces(lines.of(chunk)):
+            yield separator + ",\n".join(piece)
+            separator = ",\n"
     yield "\n]\n"
 
 

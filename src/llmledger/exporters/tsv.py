@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from llmledger.core.export import Style, Table
-from llmledger.exporters._contract import harmless_texts
+from llmledger.exporters._contract import harmless_texts, pieces
 from llmledger.exporters._lines import Lines
 
 SUMMARY = "Tab-separated values, for cut, awk and the clipboard."
@@ -19,7 +19,7 @@ def write(table: Table) -> Iterator[str]:
     style = Style(("", *["\t"] * (len(table.columns) - 1)))
     lines = Lines(style, "\n", _texts)
     for chunk in table.chunks(style):
-        yield "".join(lines.of(chunk))
+        yield from map("".join, pieces(lines.of(chunk)))
 
 
 def _texts(values: Sequence[object]) -> list[str]:

@@ -16,7 +16,7 @@ from llmledger.ledger.rows import USAGE_COLUMNS
 
 Connection = sqlite3.Connection
 
-CHUNK = 250
+CHUNK = 400
 """Rows at a time. With more they leave the cache of the processor, and all is slower."""
 MOST_REMEMBERED = 20_000
 """Entries of a dictionary that are kept from chunk to chunk."""

@@ -16,7 +16,7 @@ from typing import Any
 from llmledger.core.request import Finished
 from llmledger.ledger.rows import USAGE_COLUMNS, finished_from_row, ms_of
 
-CHUNK = 200
+CHUNK = 250
 """Rows at a time, some 200 kB. With more they leave the cache of the processor, and all is slower."""
 MOST_REMEMBERED = 20_000
 """Texts that are kept from chunk to chunk, of the entries of a dictionary and of what rows share."""
