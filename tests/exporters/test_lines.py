@@ -93,3 +93,16 @@ def test_texts_are_kept_from_chunk_to_chunk_within_bounds(monkeypatch):
 
     assert found == [["<a>", "<b>"], ["<b>", "<b>"], ["<c>", "<b>"], ["<a>", "<b>"]]
     assert sorted(made) == ["a", "a", "b", "b", "c"]
+
+
+def test_entries_that_are_looked_up_are_kept_within_bounds(monkeypatch):
+    """A session for each request, and ever new ones."""
+    monkeypatch.setattr(_lines, "MOST_REMEMBERED", 5)
+    entries = {code: (code,) for code in range(80)}
+    lines = Lines(Style(("",)), "", _texts)
+
+    for chunk in range(20):
+        codes = tuple(range(chunk * 4, chunk * 4 + 4))
+
+        assert lines.of(Chunk(4, [Coded(codes, entries, 0)])) == [f"<{code}>" for code in codes]
+    assert len(lines._entries[0]) <= 9
