@@ -19,9 +19,10 @@ from llmledger.importers._contract import LogFile, Problem
 
 
 def marked(content: bytes, *markers: bytes) -> tuple[list[Any], int]:
-    """Marked lines and problems of a content, and where the last whole line ends."""
+    """Marked lines without their newlines, and problems of a content, and where the last whole line ends."""
     lines = _lines.MarkedLines(io.BytesIO(content), markers or (b'"usage"',))
-    return [found for block in lines.blocks() for found in block], lines.end
+    found = [found for block in lines.blocks() for found in block]
+    return [one if isinstance(one, Problem) else (one[0], one[1].removesuffix(b"\n")) for one in found], lines.end
 
 
 def test_only_lines_with_a_marker_are_cut_out() -> None:

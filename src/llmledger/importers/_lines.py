@@ -1,7 +1,8 @@
 """Reading JSON lines in bounded memory: only those that carry a marker are ever cut out, the rest is passed over."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from typing import IO
 
 from llmledger.importers._contract import Problem
@@ -15,7 +16,7 @@ _BEGIN, _END = b"{}"
 
 
 class MarkedLines:
-    """The lines of a stream that carry one of some markers, with the offset where each begins.
+    """The lines of a stream that carry one of some markers, newlines included, with the offset where each begins.
 
     `end` is the offset after the last whole line seen so far; a last line without its newline is given too when it is
     whole JSON, but `end` stays before it, since its writer may not have finished. Lines that cannot be JSON objects
@@ -30,38 +31,35 @@ class MarkedLines:
 
     def blocks(self) -> Iterator[list[tuple[int, bytes] | Problem]]:
         """The marked lines and problems, block by block; after each, `end` is a checkpoint."""
-        held: list[bytes] = []
+        rest = b""
         while chunk := self._stream.read(BLOCK):
-            cut = chunk.rfind(b"\n") + 1
-            if not cut:
-                held.append(chunk)
-                if len(held) * BLOCK > LONGEST_LINE:
-                    start, block, held = self.end, b"".join(held), []
-                    yield self._passed_over(block)
-                    if self.end == start:
-                        return
-                continue
-            block = b"".join((*held, chunk[:cut]))
-            held = [chunk[cut:]] if cut < len(chunk) else []
-            found = self._marked(block)
-            self.end += len(block)
-            yield found
-        if held:
-            yield self._last(b"".join(held))
+            lines = BytesIO(chunk).readlines()
+            lines[0] = rest + lines[0]
+            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+            if lines:
+                yield self._marked(lines)
+            elif len(rest) > LONGEST_LINE:
+                start, block, rest = self.end, rest, b""
+                yield self._passed_over(block)
+                if self.end == start:
+                    return
+        if rest:
+            yield self._last(rest)
 
-    def _marked(self, block: bytes) -> list[tuple[int, bytes] | Problem]:
+    def _marked(self, lines: Iterable[bytes]) -> list[tuple[int, bytes] | Problem]:
         """The lines with a marker, and problems: lines without one that are no objects. A marked one is judged when it
         is parsed.
         """
         found: list[tuple[int, bytes] | Problem] = []
         at, only = self.end, self._only
-        for line in block.split(b"\n"):
+        for line in lines:
             # From its end: what tools write of usage stands behind the text that was answered.
             if line.rfind(only) >= 0 if self._marker is None else self._marker.search(line):
                 found.append((at, line))
-            elif line and (line[0] != _BEGIN or line[-1] != _END):
+            elif line[0] != _BEGIN or line[-2] != _END:
                 found.extend(_broken(at, line))
-            at += len(line) + 1
+            at += len(line)
+        self.end = at
         return found
 
     def _last(self, rest: bytes) -> list[tuple[int, bytes] | Problem]:

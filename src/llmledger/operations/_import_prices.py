@@ -108,8 +108,9 @@ def _plan(rate: Rate, sheet: Sheet, names: tuple[str, ...]) -> Plan | None:
     if any(_whole(name, priced) is None for name in names if name not in sheet.counted):
         return None
     weights = [sheet.weights[name] for name in ordered]
-    is_cached = ordered == _CACHED and sheet.denominator == 1
-    charge = _cached_charge(*weights) if is_cached else _charge(ordered, weights, sheet.denominator)
+    charge = _charge(ordered, weights, sheet.denominator)
+    if ordered == _CACHED and sheet.denominator == 1:
+        charge = _cached_charge(weights, charge)
     return Plan(rate, sheet.suffix, charge)
 
 
@@ -141,35 +142,21 @@ _CACHED = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_wri
 _TAKE_CACHED = itemgetter(*[USAGE_COLUMNS.index(name) for name in _CACHED])
 
 
-def _cached_charge(fresh_nano: int, read_nano: int, written_nano: int, hour_nano: int, output_nano: int) -> Charge:
-    """The same of `_CACHED` at whole nano-USD a token, written out: in half the time."""
-    codes = [f'"{UNIT_BY_NAME[name].code}":[' for name in _CACHED]
-    fresh_code, read_code, written_code, hour_code, output_code = codes
+def _cached_charge(weights: Sequence[int], otherwise: Charge) -> Charge:
+    """The same of `_CACHED` at whole nano-USD a token, in a third of the time when all but one kind of write is there."""
+    fresh_nano, read_nano, written_nano, hour_nano, output_nano = weights
+    codes = [UNIT_BY_NAME[name].code for name in _CACHED]
+    parts = f'{{"{codes[0]}":[%d,%d],"{codes[1]}":[%d,%d],"%s":[%d,%d],"{codes[4]}":[%d,%d]}}'
 
     def charge(columns: Sequence[int | None]) -> Charged | None:
         fresh, read, written, hour, output = _TAKE_CACHED(columns)
         fresh -= read + written
-        written -= hour
-        if fresh < 0 or written < 0:
-            return None
-        nanousd = 0
-        parts = ""
-        if fresh:
-            nanousd = share = fresh * fresh_nano
-            parts = f"{fresh_code}{fresh},{share}],"
-        if read:
-            nanousd += (share := read * read_nano)
-            parts += f"{read_code}{read},{share}],"
-        if written:
-            nanousd += (share := written * written_nano)
-            parts += f"{written_code}{written},{share}],"
-        if hour:
-            nanousd += (share := hour * hour_nano)
-            parts += f"{hour_code}{hour},{share}],"
-        if output:
-            nanousd += (share := output * output_nano)
-            parts += f"{output_code}{output},{share}],"
-        return nanousd, f"{{{parts[:-1]}}}" if parts else None
+        if fresh <= 0 or not read or not output or not written or (hour and hour != written):
+            return otherwise(columns)
+        write, nano = (codes[3], hour_nano) if hour else (codes[2], written_nano)
+        shares = fresh * fresh_nano, read * read_nano, written * nano, output * output_nano
+        told = (fresh, shares[0], read, shares[1], write, written, shares[2], output, shares[3])
+        return sum(shares), parts % told
 
     return charge
 
