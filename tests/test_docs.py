@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from tests.support.readme import README, output_of, shown_blocks
-from tests.support.source import ROOT
+from tests.support.source import FILES, ROOT
 from tests.support.upstream import Upstream, json_answer
 
 from llmledger._version import VERSION
 from llmledger.cli._commands import EXIT_CODES, command_names
+from llmledger.config import parse_config
 from llmledger.errors import ExitCode
+from llmledger.operations.attribute import DIMENSIONS
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -75,6 +77,24 @@ def test_the_python_examples_run(
     with closing(sqlite3.connect(ledger_path)) as connection:
         rows = connection.execute("SELECT project, input_tokens, output_tokens FROM requests_v1").fetchall()
     assert rows == [("acme", 12_000, 800), (None, 3, 4)]
+
+
+def test_the_settings_shown_are_settings() -> None:
+    """The file can be read, and each variable is one that the program looks for."""
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    config = parse_config(tomllib.loads(example), README)
+    names = {*re.findall(r"`(LLMLEDGER_\w+)`", TEXT), *(f"LLMLEDGER{end}" for end in re.findall(r"`(_[A-Z]+)`", TEXT))}
+    dimensions = {f"LLMLEDGER_{name.upper()}" for name in DIMENSIONS}
+    said = "".join(path.read_text(encoding="utf-8") for path in FILES)
+
+    assert (config.timezone, config.retention, config.billing) == (
+        "Europe/Berlin",
+        {"content": "30d"},
+        {"anthropic": "subscription"},
+    )
+    assert len(config.map) == 1
+    assert dimensions <= names
+    assert [name for name in names - dimensions if name not in said] == []
 
 
 def test_the_set_up_needs_nothing_that_is_not_declared() -> None:
