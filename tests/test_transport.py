@@ -218,17 +218,20 @@ def test_variables_and_settings_hold_for_programs_too(
     config.write_text(
         'timezone = "Asia/Kolkata"\n[attribution]\nproject = "settings"\nteam = "core"\n'
         '[[map]]\nkey = "*WXYZ"\nclient = "acme"\n[billing]\nopenai = "subscription"\n'
+        '[providers.openai]\nbase_url = "https://models.acme.example/openai"\n'
     )
     monkeypatch.setenv("LLMLEDGER_PROJECT", "variable")
     monkeypatch.setenv("LLMLEDGER_TAGS", "stage=test")
     httpx = import_module("httpx")
     answering = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
     key = {"authorization": "Bearer abcdefghijklmnopqrstWXYZ"}
-    metering = Metering.of_user(attribution=Attribution(user="ann"), provider="openai")
+    metering = Metering.of_user(attribution=Attribution(user="ann"))
     with metering.ledger, httpx.Client(transport=LedgerTransport(answering, metering=metering)) as http:
-        http.post("https://api.openai.com/v1/embeddings", json={"model": "m"}, headers=key)
+        http.post("https://models.acme.example/openai/v1/embeddings", json={"model": "m"}, headers=key)
+        http.post("https://models.acme.example/other/v1/embeddings", json={"model": "m"}, headers=key)
 
-    (row,) = rows(metering)
+    row, other = rows(metering)
+    assert (row["provider"], other["provider"]) == ("openai", "models.acme.example")
     said = [row[name] for name in ("user", "project", "team", "client", "billing", "tags")]
     assert said == ["ann", "variable", "core", "acme", "subscription", '{"stage":"test"}']
     assert metering.ledger.home_zone == "Asia/Kolkata"

@@ -52,6 +52,8 @@ class Metering:
     """How a provider is paid, where its credential does not tell."""
     provider: str | None = None
     """Who is asked, where the address does not say so, such as a gateway of your own."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Providers by addresses of the user's own, as the settings name them."""
     now: Callable[[], datetime] = _utc_now
     on_trouble: Callable[[str], None] = _warned
     """Told in one line of what could not be written; the program's answers do not suffer."""
@@ -78,6 +80,7 @@ class Metering:
             rules=config.map,
             billing=config.billing,
             provider=provider,
+            addresses={one.base_url: name for name, one in config.providers.items() if one.base_url},
         )
 
     @property
@@ -97,8 +100,9 @@ class Metering:
         return Recorder(store=self.ledger, prices=self.book, now=self.now, new_id=_new_id)
 
     def provider_of(self, url: Any) -> str:
-        """The provider whose host or own port an address names; else the host itself: the row tells where it went."""
-        return self.provider or _provider_of(self.book, url)
+        """The provider whose address, host or own port it is; else the host itself: the row tells where it went."""
+        own = (name for address, name in self.addresses.items() if f"{url}/".startswith(f"{address}/"))
+        return self.provider or next(own, None) or _provider_of(self.book, url)
 
 
 @cache
