@@ -112,7 +112,7 @@ def parse_config(settings: Mapping[str, Any], path: Path) -> Config:
         run=RunSettings(model=run.text("model")),
         proxy=ProxySettings(
             host=proxy.text("host") or "127.0.0.1",
-            port=proxy.number("port", 4747),
+            port=proxy.number("port", 4747, at_most=65535),
             on_disconnect=proxy.choice("on_disconnect", ("drain", "abort")) or "drain",
         ),
         providers={name: _provider(part) for name, part in table.tables("providers").items()},
@@ -162,10 +162,10 @@ class _Table:
             raise self.wrong(key, "true or false")
         return value
 
-    def number(self, key: str, default: int) -> int:
+    def number(self, key: str, default: int, *, at_most: int) -> int:
         value = self.values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.wrong(key, "a whole number")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= at_most:
+            raise self.wrong(key, f"a whole number up to {at_most}")
         return value
 
     def amount(self, key: str) -> Decimal:

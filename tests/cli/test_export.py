@@ -52,6 +52,8 @@ def test_sums_are_exported_by_any_dimension(run_cli: RunCli, ledger: Path) -> No
     rows = list(csv.DictReader(io.StringIO(run_cli("export", "--by", "user", "--format", "csv").stdout)))
 
     assert {row["user"]: row["cost_usd"] for row in rows} == {"ada": "16", "bob": "0.439", "": "0"}
+    lines = run_cli("export", "--by", "user", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["user"] for line in lines] == [row["user"] or None for row in rows]
     assert run_cli("export", "--by", "user", "--format", "focus").exit_code == 2
 
 

@@ -26,6 +26,8 @@ def streamed(_: Received) -> Answer:
         (("--host", "0.0.0.0"), "access key"),
         (("--on-disconnect", "perhaps"), "perhaps"),
         (("--host", "203.0.113.7"), "access key"),
+        (("--port", "99999"), "--port"),
+        (("--port", "-1"), "--port"),
     ],
 )
 def test_what_would_be_unsafe_or_unknown_is_refused(run_cli: RunCli, args: tuple[str, ...], message: str) -> None:

@@ -26,7 +26,8 @@ def command(
         typer.Option("--host", metavar="ADDRESS", help="Loopback by default; others need LLMLEDGER_PROXY_KEY."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", help="4747 by default; 0 takes a free one.")
+        int | None,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="4747 by default; 0 takes a free one."),
     ] = None,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes on one port and ledger.")

@@ -18,9 +18,9 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; one object per line, in ASCII so that every text survives."""
     for chunk in table.chunks():
-        kinds, values = chunk.columns
-        if isinstance(values, Written):
-            yield from (_of_requests(next(iter(kinds)), piece) for piece in pieces(values.texts))
+        columns = chunk.columns
+        if len(columns) == 2 and isinstance(values := columns[1], Written):
+            yield from (_of_requests(next(iter(columns[0])), piece) for piece in pieces(values.texts))
         else:
             # Stored prompts may be long: they leave one by one.
             yield from (_ENCODE(dict(zip(table.columns, row, strict=True))) + "\n" for row in chunk)
