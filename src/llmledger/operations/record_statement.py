@@ -108,7 +108,9 @@ def _entries(comparison: Comparison, number: int, name: str, now: datetime) -> l
     """One entry per period and model whose sums differ; together they are the rounded difference."""
     sums: dict[CellKey, Fraction] = {}
     for one in comparison.findings:
-        key = ms_of(one.since), ms_of(one.until), one.provider or _provider(comparison), one.model
+        # Reports show a correction with the requests that it corrects: under the ledger's own name of the model.
+        model = comparison.own_names.get((one.provider, one.model), one.model)
+        key = ms_of(one.since), ms_of(one.until), one.provider or _provider(comparison), model
         sums[key] = sums.get(key, Fraction(0)) + Fraction(one.amount) * NANO
     cells = sorted(sums)
     with localcontext(EXACT):

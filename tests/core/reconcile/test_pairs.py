@@ -13,9 +13,12 @@ from tests.support.plants import (
     capacity,
     day_boundary,
     double_import,
+    inner_iterations,
+    late_export,
     no_usage_chunk,
     other_key,
     reasoning,
+    retried,
     server_tools,
 )
 from tests.support.reconcile_cases import a_line, a_row, found, only
@@ -106,6 +109,33 @@ def test_two_planted_causes_are_both_found_or_held(grain: Grain, pair: tuple[Pla
         comparison = compared(a_planted_case(seed, pair), grain)
 
         assert judged(seed, pair, grain, comparison) in ("right", "held", "-")
+
+
+_FOUND_BEFORE: tuple[tuple[int, Grain, Plant, Plant], ...] = (
+    (80_004, Grain.DAY, late_export, retried),
+    (91_001, Grain.METER, alias, no_usage_chunk),
+    (91_001, Grain.DAY, alias, double_import),
+    (91_023, Grain.METER, day_boundary, no_usage_chunk),
+    (91_100, Grain.DAY, no_usage_chunk, inner_iterations),
+    (91_103, Grain.METER, day_boundary, late_export),
+    (91_107, Grain.MONEY, day_boundary, late_export),
+)
+"""Cells that were found as something else before they taught us better."""
+
+
+@pytest.mark.parametrize(("seed", "grain", "first", "second"), _FOUND_BEFORE)
+def test_what_was_wrong_once_stays_right(seed: int, grain: Grain, first: Plant, second: Plant) -> None:
+    """Each class holds what was planted where it is, and each plant has one."""
+    pair = (first, second)
+
+    assert judged(seed, pair, grain, compared(a_planted_case(seed, pair), grain)) in ("right", "held", "open")
+
+
+def test_a_late_export_beside_a_reasoning_gap_tells_both() -> None:
+    """Seed 91,000, by meter: what the bill lacks is found by its sums, and the rest is just the reasoning."""
+    told = amounts(compared(a_planted_case(91_000, (late_export, reasoning)), Grain.METER))
+
+    assert {"missing in statement", "reasoning"} <= told.keys()
 
 
 @pytest.mark.slow

@@ -18,16 +18,14 @@ from llmledger.core.reconcile.cells import EPOCH, Canonical, ms_of, time_of
 from llmledger.core.reconcile.coverage import Coverage
 from llmledger.core.reconcile.explain import explain
 from llmledger.core.reconcile.gather import SAMPLE, Priced
+from llmledger.core.reconcile.near import Loose, Near
 from llmledger.core.statement import StatementLine
-from llmledger.core.usage import Quantity
 
 CHUNK = 500
-NEAR_MS = 2_000
 MARGIN_MS = 900_000
 DAY_MS = 86_400_000
 
 _Thing = TypeVar("_Thing")
-_Alike = tuple[str, tuple[tuple[str, Quantity], ...]]
 
 
 class Marks:
@@ -76,7 +74,8 @@ class Requests:
     alike: Alike = field(init=False)
     """The pairs that disagree, until they are explained."""
     marks: Marks = field(default_factory=Marks)
-    loose: list[Priced] = field(default_factory=list)
+    near: Near = field(init=False)
+    """The lines whose id the ledger does not know."""
     matched_keys: set[str] = field(default_factory=set)
     providers: set[str] = field(default_factory=set)
     seen: int = 0
@@ -84,6 +83,8 @@ class Requests:
     unbilled: int = 0
     """Requests of the ledger in the period that no line was matched with."""
     tells_money: bool = False
+    own_names: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The ledger's own name of each model, by provider and the one name for all."""
     counts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0]))
     """By key: tokens billed, those of them that the ledger saw, and the same of requests."""
     _sums: dict[tuple[object, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
@@ -92,6 +93,7 @@ class Requests:
 
     def __post_init__(self) -> None:
         self.alike = Alike(self.unit_price, self.canonical, self.meters, self.half_step)
+        self.near = Near(self.canonical)
 
     def match(self, lines: Iterable[Priced]) -> None:
         """Match lines by id, in chunks; what has no partner is kept for the second rung."""
@@ -104,15 +106,14 @@ class Requests:
                     self.tells_money = True
                 row = rows.get(line.request_id or "")
                 if row is None or row.provider != line.provider or not self.marks.take(row):
-                    self.loose.append((line, usd))
+                    self.near.add(line, usd)
                 else:
                     self._pair(line, usd, row)
 
     def finish(self, since_ms: int, until_ms: int, *, late_after_ms: int) -> list[Finding]:
         """Match what is left by likeness, class the rest, and give all findings. The range is the statement's period."""
-        near = self._near_index()
         wide = since_ms - MARGIN_MS, until_ms + MARGIN_MS
-        left = self._unmatched(near, self.source.rows(*wide, frozenset(self.providers), self.marks.has))
+        left = self._unmatched(self.source.rows(*wide, frozenset(self.providers), self.marks.has))
         for chunk in _chunks(row for row in left if since_ms <= row.started_ms < until_ms):
             twins = self.source.find(
                 [
@@ -125,9 +126,8 @@ class Requests:
                 self.unbilled += row.requests
                 if row.cost:
                     self._unbilled(row, twins.get(row.provider_request_id or ""), late_after_ms)
-        for bucket in near.values():
-            for line, usd in bucket:
-                self._unseen(line, usd)
+        for line in self.near.rest():
+            self._unseen(line)
         self._explain()
         return [self._finding(key, total) for key, total in sorted(self._sums.items(), key=_by_place)]
 
@@ -144,36 +144,16 @@ class Requests:
             for key, (billed, seen, billed_requests, seen_requests) in sorted(self.counts.items())
         )
 
-    def _unmatched(self, near: dict[_Alike, list[Priced]], rows: Iterable[Booked]) -> Iterator[Booked]:
+    def _unmatched(self, rows: Iterable[Booked]) -> Iterator[Booked]:
         """Match rows by likeness as they go by, and yield those that are like no line that is left."""
         for row in rows:
-            line = self._take_near(near, row)
+            told = quantities(row, self.meters)
+            line = self.near.take(row, told)
             if line is None:
                 yield row
                 continue
             self.marks.take(row)
-            self._pair(*line, row)
-
-    def _near_index(self) -> dict[_Alike, list[Priced]]:
-        near: dict[_Alike, list[Priced]] = defaultdict(list)
-        for line, usd in self.loose:
-            near[self._alike(line.model, line.provider, line.quantities)].append((line, usd))
-        return near
-
-    def _alike(self, model: str, provider: str, told: object) -> _Alike:
-        counted = tuple(sorted((meter, quantity) for meter, quantity in dict(told).items() if quantity))  # type: ignore[call-overload]
-        return self.canonical(provider, model), counted
-
-    def _take_near(self, near: dict[_Alike, list[Priced]], row: Booked) -> Priced | None:
-        if not near:
-            return None
-        bucket = near.get(self._alike(row.served_model or row.model, row.provider, quantities(row, self.meters)), [])
-        close = [
-            (abs(ms_of(line.since) - row.started_ms), position)
-            for position, (line, _) in enumerate(bucket)
-            if line.provider == row.provider and abs(ms_of(line.since) - row.started_ms) <= NEAR_MS
-        ]
-        return bucket.pop(min(close)[1]) if close else None
+            self._pair(line.line(told), line.usd, row)
 
     def _pair(self, line: StatementLine, usd: Decimal | None, row: Booked) -> None:
         self.seen += 1
@@ -191,13 +171,14 @@ class Requests:
         cost = row.cost
         gap = usd - cost
         if not gap:
-            self._agreed(line, cost)
+            self._agreed(line, row, cost)
         elif abs(gap) <= self.half_step + NANO:
             self._add((Cause.ROUNDING,), gap, cost, (line, row), "within the rounding of its rows")
         else:
             self._unlike(line, usd, row)
 
     def _unlike(self, line: StatementLine, usd: Decimal | None, row: Booked) -> None:
+        self.own_names.setdefault((line.provider, self.canonical(line.provider, line.model)), row.model)
         self.alike.add(line, usd, row)
         if self.alike.is_full:
             self._explain()
@@ -213,7 +194,7 @@ class Requests:
                 self._add_group(group, claim.causes, claim.amount, cost, claim.evidence)
                 cost = ZERO
 
-    def _agreed(self, line: StatementLine, cost: Decimal) -> None:
+    def _agreed(self, line: StatementLine, row: Booked, cost: Decimal) -> None:
         """Count a line that a request accounts for to the last decimal, as nearly all of them do."""
         place = (line.since - EPOCH).days, line.provider, line.model
         total = self._equal.get(place)
@@ -222,6 +203,7 @@ class Requests:
             name = self.canonical(provider, model)
             total = self._sums[day, provider, name, None, (Cause.MATCHED,), "by the provider's id"]
             self._equal[place] = total
+            self.own_names.setdefault((provider, name), row.model)
         total.requests += 1
         total.line_count += 1
         total.billed += cost
@@ -229,9 +211,9 @@ class Requests:
         if total.line_count <= SAMPLE:
             total.lines.append(line.number)
 
-    def _unseen(self, line: StatementLine, usd: Decimal | None) -> None:
+    def _unseen(self, line: Loose) -> None:
         counts = self.counts[line.key or ""]
-        counts[0] += tokens(line.quantities)
+        counts[0] += line.tokens
         counts[2] += 1
         excluded: tuple[Cause, ...] = (Cause.REASONING, Cause.INTERRUPTED)
         words = "no request of the ledger has this id, or these tokens at this time"
@@ -240,7 +222,7 @@ class Requests:
         causes = told_apart(Grain.REQUEST, Cause.MISSING_IN_LEDGER, excluded)
         if line.key and line.key not in self.matched_keys and self.matched_keys:
             causes, words = (Cause.OTHER_KEY,), "no request of this key is in the ledger, others' are"
-        self._add(causes, usd or ZERO, ZERO, (line,), words)
+        self._add(causes, line.usd or ZERO, ZERO, (line,), words)
 
     def _unbilled(self, row: Booked, twin: Booked | None, late_after_ms: int) -> None:
         cost = row.cost if self.tells_money else ZERO
@@ -265,7 +247,7 @@ class Requests:
         causes: tuple[Cause, ...],
         gap: Decimal,
         cost: Decimal,
-        things: tuple[StatementLine | Booked, ...],
+        things: tuple[StatementLine | Loose | Booked, ...],
         words: str,
     ) -> None:
         """Count a line, a row, or both of a pair (the line first) under their class."""
@@ -278,7 +260,7 @@ class Requests:
         total.billed += gap + cost
         total.ledger += cost
         for thing in things:
-            if isinstance(thing, StatementLine):
+            if not isinstance(thing, Booked):
                 total.line_count += 1
                 if len(total.lines) < SAMPLE:
                     total.lines.append(thing.number)
@@ -320,9 +302,11 @@ class Requests:
         )
 
 
-def _place(thing: StatementLine | Booked) -> tuple[int, str, str, str | None]:
+def _place(thing: StatementLine | Loose | Booked) -> tuple[int, str, str, str | None]:
     if isinstance(thing, Booked):
         return thing.started_ms, thing.provider, thing.served_model or thing.model, None
+    if isinstance(thing, Loose):
+        return thing.at_ms, thing.provider, thing.model, thing.key
     return ms_of(thing.since), thing.provider, thing.model, thing.key
 
 

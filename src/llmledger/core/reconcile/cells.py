@@ -141,6 +141,8 @@ class Table:
     """Whether any line tells an amount that we can compare."""
     totals_only: set[str] = field(default_factory=set)
     """Providers whose usage lines name neither model nor meter."""
+    own_names: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    """How many requests the ledger has under which of its names of a model, by provider and the one name for all."""
     without_model: set[tuple[str, str]] = field(default_factory=set)
     """(provider, meter) billed for all models together."""
 
@@ -221,6 +223,8 @@ class Table:
     def book(self, row: Booked, at: int) -> Placed:
         """Add a row of the ledger to the cells that it belongs to at a time, and say which."""
         placed = self.place(row, at)
+        own = self.own_names.setdefault(placed[0][0][1:], {})
+        own[row.model] = own.get(row.model, 0) + row.requests
         for position, (key, told, spent) in enumerate(placed):
             ledger = self.cell(key).ledger
             ledger.requests += 0 if position else row.requests

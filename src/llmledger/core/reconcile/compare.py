@@ -5,8 +5,8 @@ alone. Which causes can be told apart at which grain stands in `causes`. Amounts
 to billed less ledger, to the last decimal.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, localcontext
 from itertools import chain
@@ -43,6 +43,8 @@ class Comparison:
     has_money: bool = True
     has_tokens: bool = True
     """Whether a line tells a quantity."""
+    own_names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The ledger's own name of a model, by provider and the name that the findings have it under."""
 
     @property
     def difference(self) -> Decimal:
@@ -158,7 +160,8 @@ def _by_request(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tal
     if cut < last:
         found += requests.finish(max(first, cut), last, late_after_ms=last - terms.format.late_days * DAY_MS)
         seen += requests.seen + requests.unbilled
-    return _comparison(tally, (first, last), grain, found, together(coverage, requests.coverage()), seen)
+    comparison = _comparison(tally, (first, last), grain, found, together(coverage, requests.coverage()), seen)
+    return replace(comparison, own_names=requests.own_names)
 
 
 def _behind(cut: int, lines: Iterable[Priced], pruned: Gathering) -> Iterator[Priced]:
@@ -191,9 +194,11 @@ def _by_cell(lines: Iterable[Priced], source: LedgerSource, terms: Terms, tally:
     is_whole = is_long or first < source.months_before_ms
     aggregate = _aggregate(table, source, terms, (first, last), whole=(first, last) if is_whole else None)
     found = aggregate.findings()
-    return _comparison(
+    comparison = _comparison(
         tally, (first, last), aggregate.grain, found, aggregate.coverage.rows(), aggregate.ledger_requests
     )
+    names = {place: max(own, key=lambda name: (own[name], name)) for place, own in table.own_names.items()}
+    return replace(comparison, own_names=names)
 
 
 def _aggregate(table: Table, source: LedgerSource, terms: Terms, span: Block, *, whole: Block | None) -> Aggregate:
