@@ -72,3 +72,16 @@ def test_another_keys_lines_are_its_own(run_cli: Run, tmp_path: Path) -> None:
     [other] = [row for row in told["statements"][0]["rows"] if row["class"] == "other key or host"]
 
     assert (other["lines"], other["line_count"]) == ([4], 1)
+
+
+def test_a_statement_in_another_currency_alone_is_not_said_to_count_tokens(run_cli: Run, bill: Path) -> None:
+    """Two lines in CNY: with their tokens they are counted; without them nothing can be compared, and the rate is asked for."""
+    text = bill.read_text(encoding="utf-8").replace(",usd,", ",cny,")
+    bill.write_text(text, encoding="utf-8")
+    counted = run_cli("reconcile", bill).stdout
+    bill.write_text(text.replace("200000,tokens", ",").replace("40000,tokens", ","), encoding="utf-8")
+    blank = " ".join(run_cli("reconcile", bill).stdout.split())
+
+    assert "OpenAI counted tokens for 2026-09-30 (UTC)" in " ".join(counted.split())
+    assert "OpenAI billed for 2026-09-30 (UTC) what cannot be compared" in blank
+    assert "give --fx CNY=RATE" in blank

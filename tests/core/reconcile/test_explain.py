@@ -353,3 +353,12 @@ def test_each_meter_is_rounded_by_its_own_lines() -> None:
 
     assert billed("0.00") == {"rounding": Decimal("-0.0015")}
     assert "rounding" not in billed("0.01")
+
+
+def test_a_meter_that_is_billed_for_all_models_together_is_explained_apart() -> None:
+    """Five searches billed where the requests have three: two of $0.01 more, and the models agree."""
+    rows = [priced(a_row(usage={"input_tokens": 1_000, "output_tokens": 100, "web_searches": 3}))]
+    comparison = found([*both(), a_line("web_searches", 5, model="")], rows)
+
+    assert classes(comparison) == {"tool fees": Decimal("0.02")}
+    assert only(comparison).model == ""

@@ -105,3 +105,11 @@ def test_of_many_others_than_the_last_are_not_looked_for() -> None:
     one = only(billed(rows[1:], rows))
 
     assert (one.causes, one.request_ids) == ((Cause.MISSING_IN_STATEMENT,), ())
+
+
+def test_a_bill_of_nothing_but_a_search_lacks_every_request() -> None:
+    """A search that the ledger did not count, and none of the 24 requests."""
+    rows = [a_request(number) for number in range(1, MANY + 1)]
+    told = classes(found([a_line("web_searches", 1)], rows))
+
+    assert told == {"missing in statement": -cost(*rows), "tool fees": PRICES["web_searches"]}

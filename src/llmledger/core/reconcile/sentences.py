@@ -95,6 +95,10 @@ def sentences(comparison: Comparison, *, provider: str, zone: str, observer: boo
     when = f"{period_text(comparison.since, comparison.until, zone)} ({zone_text(zone)})"
     if not comparison.has_money:
         text = f"{provider} counted tokens for {when}; the statement tells no money that can be compared."
+        if not comparison.has_tokens:
+            text = (
+                f"{provider} billed for {when} what cannot be compared: no line tells tokens, or money at a known rate."
+            )
         return [text, _tokens_sentence(comparison)] if comparison.ledger_requests else [text]
     text = f"{provider} billed {usd(comparison.billed)} for {when}."
     if observer:
