@@ -5,6 +5,7 @@ over the user's file. A project's file arrives with code that other people wrote
 how reports look, and never a command, an address, a key, or a model that costs money.
 """
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from llmledger.errors import ConfigError
+from llmledger.core.window import zone_named
+from llmledger.errors import ConfigError, UsageError
 
 ON_LEDGER_FAILURE = ("refuse", "pass")
 BILLING_KINDS = ("api", "subscription", "local", "unknown")
@@ -105,8 +107,8 @@ def parse_config(settings: Mapping[str, Any], path: Path) -> Config:
     run.only(["model"])
     proxy.only(["host", "port", "on_disconnect"])
     return Config(
-        timezone=table.text("timezone"),
-        currency=table.text("currency"),
+        timezone=table.zone("timezone"),
+        currency=table.fitting("currency", r"[A-Za-z]{3}", "the code of a currency such as EUR"),
         on_ledger_failure=table.choice("on_ledger_failure", ON_LEDGER_FAILURE) or "refuse",
         store_content=table.flag("store_content"),
         run=RunSettings(model=run.text("model")),
@@ -119,7 +121,7 @@ def parse_config(settings: Mapping[str, Any], path: Path) -> Config:
         fx={name.upper(): _rates(part) for name, part in table.tables("fx").items()},
         map=tuple(_map_rule(part) for part in table.list_of_tables("map")),
         attribution=table.table("attribution").texts(DIMENSIONS),
-        retention=table.table("retention").texts(RETENTION),
+        retention=_retention(table.table("retention")),
         billing=_billing(table.table("billing")),
     )
 
@@ -148,6 +150,23 @@ class _Table:
         value = self.values.get(key)
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise self.wrong(key, "a text in quotes")
+        return value
+
+    def fitting(self, key: str, pattern: str, wanted: str) -> str | None:
+        """A text of a form."""
+        value = self.text(key)
+        if value is not None and not re.fullmatch(pattern, value):
+            raise self.wrong(key, wanted)
+        return value
+
+    def zone(self, key: str) -> str | None:
+        """The name of a time zone that exists."""
+        value = self.text(key)
+        if value is not None:
+            try:
+                zone_named(value)
+            except UsageError as problem:
+                raise ConfigError(f"{self.path}: {self.name(key)}: {problem.message}", hint=problem.hint) from None
         return value
 
     def choice(self, key: str, choices: Sequence[str]) -> str | None:
@@ -241,6 +260,13 @@ def _map_rule(table: _Table) -> MapRule:
             f"Match {_listed(MATCHED)}; set {_listed(DIMENSIONS)}.",
         )
     return MapRule(matches=matches, gives=gives)
+
+
+def _retention(table: _Table) -> dict[str, str]:
+    table.only(RETENTION)
+    for key in table.values:
+        table.fitting(key, r"\s*[1-9]\d*\s*(h|d|w|mo|y)\s*", "an age such as 30d or 13mo")
+    return table.texts()
 
 
 def _billing(table: _Table) -> dict[str, str]:

@@ -172,6 +172,24 @@ def test_a_default_of_a_provider_is_an_estimate(run_cli: RunCli) -> None:
     assert (found["cost_usd"], found["estimated"]) == ("0.001", True)
 
 
+def test_an_estimate_for_everything_stands_in_the_file_of_all_providers(run_cli: RunCli, home: Path) -> None:
+    """A name that every system can write; 1,000 x $7/M for a model that nobody prices."""
+    run_cli("pricing", "set", "*/*", "--input", "7", "--output", "7")
+    cost = json.loads(run_cli("pricing", "cost", "-m", "openrouter/stealth/lark-2", "--input", "1000", "--json").stdout)
+
+    assert [path.name for path in (home / ".config" / "llmledger" / "pricing").iterdir()] == ["_any.toml"]
+    assert cost["cost_usd"] == "0.007"
+
+
+@pytest.mark.parametrize("provider", ["..", "a\\b", "a b", ""])
+def test_a_name_that_is_no_file_name_is_no_provider(run_cli: RunCli, home: Path, provider: str) -> None:
+    """Nothing is written, inside the folder or outside."""
+    result = run_cli("pricing", "set", f"{provider}/m", "--input", "1", "--output", "1")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not (home / ".config").exists()
+
+
 def test_a_price_that_no_table_may_hold_is_not_written(run_cli: RunCli, home: Path) -> None:
     """One line, exit 3, and no file."""
     result = run_cli("pricing", "set", "acme/x", "--input", "-3", "--output", "1")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmledger.cli._options import JsonOption
+from llmledger.core.counted import counted
 
 if TYPE_CHECKING:
     from llmledger.operations.price_list import ListedModel
@@ -46,7 +47,7 @@ def command(
     )
     _render.out(_render.table(columns, [_cells(one) for one in found]))
     _render.note(
-        f"{len(found):,} models, USD per 1M tokens, prices {book.date_version}. * has other prices too: pricing show"
+        f"{counted(len(found), 'model')}, USD per 1M tokens, prices {book.date_version}. * has other prices too: pricing show"
     )
 
 

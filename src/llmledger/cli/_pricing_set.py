@@ -1,5 +1,6 @@
 """`pricing set`: a price of the user's own."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,8 @@ def command(
     provider, _, name = model.partition("/")
     if not provider or not name:
         raise UsageError(f"{model!r} does not say who bills", hint=f"Write provider/model, as openai/{model}")
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*|\*", provider):
+        raise UsageError(f"{provider!r} is no name of a provider", hint="It names a file: letters, digits, - and _.")
     book, world = open_book(), surroundings()
     own = OwnPrice(
         provider=book.canonical(provider),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmledger.pricebook import PriceBook
+from llmledger.pricebook._layer import ANY_STEM
 from llmledger.pricebook.editing import read_for_editing
 
 
@@ -52,7 +53,7 @@ def set_price(book: PriceBook, folder: Path, own: OwnPrice, *, today: date) -> W
         "checked": today,
     }
     table = {"id": own.model, "extends": extends, "period": [period]}
-    path = folder / f"{own.provider}.toml"
+    path = folder / f"{ANY_STEM if own.provider == '*' else own.provider}.toml"
     edited = read_for_editing(path, own.provider)
     edited.put(table)
     text = edited.checked_text()
