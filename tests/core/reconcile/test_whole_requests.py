@@ -113,3 +113,20 @@ def test_a_bill_of_nothing_but_a_search_lacks_every_request() -> None:
     told = classes(found([a_line("web_searches", 1)], rows))
 
     assert told == {"missing in statement": -cost(*rows), "tool fees": PRICES["web_searches"]}
+
+
+def test_of_many_the_last_are_found_beside_something_else() -> None:
+    """The last three of 24 are not billed, and the others' output has the 21 reasoning tokens that the ledger left out."""
+    rows = [a_request(number, reasoning=1) for number in range(1, MANY + 1)]
+
+    assert classes(billed(rows[:-3], rows, {"output_tokens": MANY - 3})) == {
+        "missing in statement": -cost(*rows[-3:]),
+        "reasoning": (MANY - 3) * PRICES["output_tokens"],
+    }
+
+
+def test_of_many_with_more_on_the_bill_none_is_missing_there() -> None:
+    """A request that the ledger lacks beside 24 that it has."""
+    rows = [a_request(number) for number in range(1, MANY + 2)]
+
+    assert "missing in ledger" in only(billed(rows, rows[:-1])).class_name

@@ -19,11 +19,12 @@ leaves the same trace for two causes, the class is `ambiguous (A or B)`. What ea
 | tool fees               | -                  | meter unknown to us    | meter unknown to us    | -                    |
 | duplicate import        | -                  | exactly twice          | exactly twice          | exactly twice        |
 
-*with X* means that the two leave the same trace. Amounts without tokens that no cause makes exactly may be of several at once:
-their class is whatever nothing excludes (`money_only`). A day boundary that too few days show is named beside what is missing
-on the days that it would have changed. At the grain of a total (no model, no meter) nothing but taxes, credits,
-rounding and a day boundary can be shown: the rest stays unexplained. A statement without keys cannot tell a request that the
-ledger lost from one that went past it from another host.
+*with X* means that the two leave the same trace. Where tokens are told, requests that are not billed and tries that are billed
+once more are told by the sums of theirs, if one choice of them alone makes the difference (`whole_requests`). Amounts without
+tokens that no cause makes exactly may be of several at once: their class is whatever nothing excludes (`money_only`). A day
+boundary that too few days show is named beside what is missing on the days that it would have changed. At the grain of a total
+(no model, no meter) nothing but taxes, credits, rounding and a day boundary can be shown: the rest stays unexplained. A statement
+without keys cannot tell a request that the ledger lost from one that went past it from another host.
 """
 
 from collections.abc import Iterable, Mapping

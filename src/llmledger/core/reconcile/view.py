@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from llmledger.core.reconcile.booked import NANO, ZERO, Booked, UnitPrice, quantities
@@ -185,6 +186,11 @@ class View:
         return self._once("told", lambda: [quantities(row, self.meters) for row in self.rows])
 
     @property
+    def tails(self) -> list[int]:
+        """The input tokens of its last request, of its last two, and so on."""
+        return self._once("tails", lambda: list(accumulate(map(_input_of, reversed(self.told)))))
+
+    @property
     def largest(self) -> int:
         """The input tokens of its largest request."""
         return self._once("largest", lambda: max((row.input_size for row in self.rows), default=0))
@@ -198,6 +204,10 @@ class View:
             self._of_rows[name] = find()
         found: _T = self._of_rows[name]
         return found
+
+
+def _input_of(told: Mapping[str, Quantity]) -> int:
+    return sum(int(told.get(meter, 0)) for meter in INPUTS)
 
 
 def _copies(rows: Sequence[Booked]) -> list[Booked]:

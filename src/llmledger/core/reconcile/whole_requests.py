@@ -5,7 +5,8 @@ those of the request that was tried again. So few requests as a cell has of a da
 one choice of them makes the difference and no other does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
@@ -100,14 +101,21 @@ def _sums(told: Sequence[Vector], states: Sequence[Sequence[int]], width: int) -
 
 
 def _last_ones(target: Vector, view: View, project: _Project) -> Iterator[_Choice]:
-    """The requests from a moment on, which an export does not have yet."""
-    left = target
-    for count, one in enumerate(reversed(view.told), start=1):
-        if max(left) > 0:
-            return
-        left = tuple(map(add, left, project(one)))
-        if not any(left):
+    """The requests from a moment on, which an export does not have yet: those with just the input that is not billed."""
+    lacking = -int(sum(view.quantity_gap.get(meter, 0) for meter in INPUTS))
+    if lacking <= 0:
+        return
+    for position in range(bisect_left(view.tails, lacking), bisect_right(view.tails, lacking)):
+        count = position + 1
+        if _total(map(project, view.told[-count:]), len(target)) == tuple(-part for part in target):
             yield (0,) * (len(view.rows) - count) + (-1,) * count
+
+
+def _total(vectors: Iterable[Vector], width: int) -> Vector:
+    total = (0,) * width
+    for vector in vectors:
+        total = tuple(map(add, total, vector))
+    return total
 
 
 def _explained(view: View, choice: _Choice) -> Explained:
