@@ -89,8 +89,13 @@ def _dictionaries(connection: sqlite3.Connection, rows: int) -> None:
         ),
     )
     connection.executemany(
-        "INSERT INTO traits VALUES (?, 'proxy', 'openai_chat', '/v1/chat/completions', ?, 'api', 'computed', ?)",
-        [(1, "completed", "exact"), (2, "failed", "exact"), (3, "completed", "estimated")],
+        "INSERT INTO traits VALUES (?, 'proxy', 'openai_chat', '/v1/chat/completions', ?, 'api', ?, ?)",
+        [
+            (1, "completed", "computed", "exact"),
+            (2, "failed", "computed", "exact"),
+            (3, "completed", "computed", "estimated"),
+            (4, "completed", "none", "exact"),
+        ],
     )
     connection.execute("INSERT INTO outcomes (id, digest, http_status) VALUES (1, zeroblob(16), 200)")
     connection.execute("INSERT INTO price_versions VALUES (1, '2026-11-20+1f2e3d4c')")
@@ -109,15 +114,15 @@ def _requests(chance: random.Random, latencies: list[int], low: int, high: int, 
         who = 1 + PEOPLE * three // 65_536
         # Each has two models: some two hundred different places a day.
         model = (who * 7 + (0 if four < 52_429 else 5)) % MODELS + 1
-        trait = 2 if number % 50 == 0 else 3 if number % 200 == 1 else 1
+        trait = 4 if cost is None else 2 if number % 50 == 0 else 3 if number % 200 == 1 else 1
         latency = latencies[one & 4095]
         yield (
             started.to_bytes(6, "big") + (0x7000 | five & 0xFFF).to_bytes(2, "big") + bytes([0x80]) + tail[:7],
             *(started, model, who, trait, 1, first_session + number // PER_SESSION),
             None if trait == 2 else f"chatcmpl-{tail.hex()}{six:04x}",
             *(1, 0, latency, latency // 4, count, count // 2, output, output // 4, cost),
-            f'{{"i":[{count},{count * 3000}],"o":[{output},{output * 15_000}]}}',
-            *(1, 1),
+            None if cost is None else f'{{"i":[{count},{count * 3000}],"o":[{output},{output * 15_000}]}}',
+            *(1, None if cost is None else 1),
         )
 
 

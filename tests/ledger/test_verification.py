@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.benchmarks.big_ledger import make
 from tests.support.builders import NOON, a_begun, a_finished
 
 from llmledger.core.adjustment import Kind, reversal, standing_of
@@ -336,3 +337,24 @@ def test_a_prune_that_was_cut_short_is_a_note(path: Path) -> None:
     notes = [one.text for one in verify(path, [path.parent / "kept"]) if one.level is Level.NOTE]
 
     assert notes == ["prune 1 (detail before 2026-11-10) was cut short or still runs; totals are right"]
+
+
+def test_the_archive_of_a_prune_that_was_cut_short_is_checked_too(path: Path) -> None:
+    """Its folder is noted before anything goes."""
+    changed(
+        path, "UPDATE prunings SET receipt = json_object('archive_folder', json_extract(receipt, '$.archive_folder'))"
+    )
+    assert [one.text for one in verify(path) if one.level is Level.NOTE] == [
+        "prune 1 (detail before 2026-11-10) was cut short or still runs; totals are right"
+    ]
+
+    a_changed_archive(path)
+
+    assert "each archive is what the receipt of its prune says" in problems(path)
+
+
+def test_the_ledger_of_the_benchmarks_keeps_every_promise(tmp_path: Path) -> None:
+    """What is measured is what people have."""
+    make(tmp_path / "big.db", 2_500)
+
+    assert [one for one in verify(tmp_path / "big.db") if one.level is not Level.FINE] == []

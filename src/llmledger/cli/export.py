@@ -40,7 +40,8 @@ def command(
     csv, tsv and json have each request as it stands now; jsonl has everything, with all corrections; focus is
     FOCUS 1.2 for FinOps tools. A file is written whole or not at all.
     """
-    from llmledger.operations.export import ExportRequest, check_format, format_of, whole_file
+    from llmledger.operations.export import ExportRequest, check_format, format_of
+    from llmledger.operations.whole_file import whole_file
 
     named = format or (format_of(output) if output else None)
     if named is None:
@@ -67,7 +68,8 @@ def command(
 
 def _write(reader: "Reader", request: "ExportRequest", file: object) -> int:
     from llmledger.ledger.queries_export import count_selected
-    from llmledger.operations.export import Output, export
+    from llmledger.operations.export import export
+    from llmledger.operations.whole_file import Output
 
     total = None if request.by else count_selected(reader.connection, request.window, request.selection)
     count = shown = 0

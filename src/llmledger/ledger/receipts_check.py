@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from llmledger.ledger.finding import Finding, Level, broken, kept
-from llmledger.ledger.retention import UNFINISHED
 from llmledger.ledger.rows import time_of
 
 _ARCHIVES = "each archive is what the receipt of its prune says"
@@ -18,7 +17,7 @@ def check_receipts(connection: sqlite3.Connection, folders: Sequence[Path]) -> I
     receipts = connection.execute(
         "SELECT id, what, before_ms, archive_name, archive_sha256, receipt FROM prunings ORDER BY id"
     ).fetchall()
-    for number, what, before_ms, *_ in (row for row in receipts if row[5] == UNFINISHED):
+    for number, what, before_ms, *_ in (row for row in receipts if "removed" not in json.loads(row[5])):
         text = f"prune {number} ({what} before {time_of(before_ms):%Y-%m-%d}) was cut short or still runs; totals are right"
         yield Finding(Level.NOTE, text, "Run the same prune again: it goes on where it stopped.")
     yield from _archives([row for row in receipts if row[3] is not None], folders)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
 
 from llmledger.core.stats import Sketch
 from llmledger.core.window import day_number, day_of_number, day_start, from_unix_ms, local_day, unix_ms
@@ -31,8 +32,8 @@ CHUNK = 5_000
 """Rows per transaction, at most."""
 TIERS = ("content", "detail", "rollups")
 
-UNFINISHED = "{}"
-"""The receipt of a prune that goes on, or that died."""
+_IS_UNFINISHED = "json_extract(receipt, '$.removed') IS NULL"
+"""Of a receipt: its prune goes on, or died."""
 
 Hold = Callable[[], AbstractContextManager[object]]
 Size = Callable[[int], int]
@@ -113,10 +114,14 @@ def remove(
 
 
 def begin_pruning(
-    connection: sqlite3.Connection, cut: Cut, *, now_ms: int, archive: tuple[str, str] | None, hold: Hold
+    connection: sqlite3.Connection, cut: Cut, *, now_ms: int, archive: tuple[Path, str] | None, hold: Hold
 ) -> int:
-    """Note a cut before anything goes; from now on no answer is read from what lies before it. Returns its number."""
-    name, digest = archive or (None, None)
+    """Note a cut before anything goes; from now on no answer is read from what lies before it. Returns its number.
+
+    The archive, with its hash, is noted with the folder that it is in: also that of a prune which dies can be checked.
+    """
+    name, digest = (None, None) if archive is None else (archive[0].name, archive[1])
+    receipt = {} if archive is None else {"archive_folder": str(archive[0].parent)}
     # Hours and quarter-hours go together with the days that make way for months.
     whats = ("quarter_hours", "hours", "days") if cut.tier == "rollups" else (cut.tier,)
     number = 0
@@ -128,7 +133,7 @@ def begin_pruning(
                 connection.execute(
                     "INSERT INTO prunings (pruned_ms, what, before_ms, requests, cost_nanousd, archive_name, "
                     "archive_sha256, receipt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (now_ms, what, cut.before_ms, requests, nanousd, name, digest, UNFINISHED),
+                    (now_ms, what, cut.before_ms, requests, nanousd, name, digest, json.dumps(receipt)),
                 ).lastrowid
                 or 0
             )
@@ -139,10 +144,11 @@ def end_pruning(connection: sqlite3.Connection, number: int, receipt: dict[str, 
     """Write the receipt of a prune that came to its end; it stands for those before it that died at the same work."""
     with hold(), transaction(connection):
         connection.execute(
-            "UPDATE prunings SET receipt = ?1 WHERE receipt = ?3 AND id <= ?2 AND before_ms <= "
+            "UPDATE prunings SET receipt = json_patch(?1, receipt) "
+            f"WHERE {_IS_UNFINISHED} AND id <= ?2 AND before_ms <= "
             "(SELECT before_ms FROM prunings WHERE id = ?2) AND (what = (SELECT what FROM prunings WHERE id = ?2) "
             "OR pruned_ms = (SELECT pruned_ms FROM prunings WHERE id = ?2))",
-            (json.dumps(receipt), number, UNFINISHED),
+            (json.dumps(receipt), number),
         )
 
 

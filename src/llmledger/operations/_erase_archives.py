@@ -11,8 +11,8 @@ from typing import Any
 from llmledger.core.erasure import Eraser
 from llmledger.ledger.erasure import is_theirs
 from llmledger.ledger.retention import Hold, change_archive_hash
-from llmledger.operations.export import whole_file
 from llmledger.operations.restore import open_lines
+from llmledger.operations.whole_file import whole_file
 
 Write = tuple[sqlite3.Connection, Hold]
 

@@ -16,8 +16,8 @@ from llmledger.exporters import load
 from llmledger.ledger.queries_export import read_contents, read_records
 from llmledger.ledger.retention import Cut
 from llmledger.operations.build_report import Source
-from llmledger.operations.export import whole_file
 from llmledger.operations.restore import open_lines
+from llmledger.operations.whole_file import sweep, whole_file
 
 PATTERN = "llmledger-*.jsonl.gz"
 """What the archives in a folder are called."""
@@ -42,10 +42,12 @@ class Archive:
 def archive(source: Named, cut: Cut, folder: Path) -> Archive:
     """Write the requests (with corrections and texts) or the texts before a cut to a new file, and check it.
 
+    What a prune of this ledger that was killed left half-written in the folder is removed.
     Raises InputFileError when it cannot be written, StorageError when what is read back is not what was written.
     """
     folder = folder.expanduser().absolute()
     _make(folder)
+    sweep(folder, f"llmledger-{source.ledger_id[:8]}*.jsonl.gz")
     path = _new_name(source, cut, folder)
     written, lines = hashlib.sha256(), 0
     with whole_file(path) as file:

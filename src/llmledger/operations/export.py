@@ -1,30 +1,20 @@
-"""Export: requests or sums in a format, to a file that is either whole or not there."""
+"""Export: requests or sums in a format, written piece by piece."""
 
-import gzip
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
 
 from llmledger.core.export import Chunk, Chunked, Style, Table
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
-from llmledger.errors import InputFileError, UsageError
+from llmledger.errors import UsageError
 from llmledger.exporters import load, names
 from llmledger.ledger.queries_export import read_records, read_view
 from llmledger.operations.build_report import ReportRequest, Source, build_report
+from llmledger.operations.whole_file import Output
 from llmledger.reports.flat import json_lines, titles
-
-
-class Output(Protocol):
-    """Where the bytes go."""
-
-    def write(self, data: bytes, /) -> int:
-        """Take some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,42 +78,3 @@ def _sums(source: Source, request: ExportRequest, now: datetime) -> Table:
     report = build_report(source, asked, now=now)
     rows = list(json_lines(report))
     return Table(tuple(rows[0]) if rows else tuple(titles(report)), [tuple(row.values()) for row in rows])
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Output]:
-    """A file that appears under its name only when everything is in it; `.gz` compresses. Raises InputFileError.
-
-    What is no ordinary file (a device, a named pipe) is never replaced: the bytes go straight into it.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as device:
-                yield device
-            return
-        # Through a link, the file it points to is replaced and not the link.
-        target = path.resolve()
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("xb") as file:
-                with _compressed(file, is_gzip=path.suffix.lower() == ".gz") as output:
-                    yield output
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputFileError(
-            f"{path} cannot be written: {error.strerror or error}.", hint="Nothing half-written is left behind."
-        ) from error
-
-
-@contextmanager
-def _compressed(file: BinaryIO, *, is_gzip: bool) -> Iterator[Output]:
-    if not is_gzip:
-        yield file
-        return
-    # No name and no time inside: the same rows make the same bytes.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
-        yield cast(Output, packed)

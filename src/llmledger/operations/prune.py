@@ -116,7 +116,7 @@ def prune(
             kept = None
             if cut.tier in ARCHIVED and request.archive is not None and cut.count:
                 kept = archive(source, cut, request.archive)
-            named = None if kept is None else (kept.path.name, kept.sha256)
+            named = None if kept is None else (kept.path, kept.sha256)
             number = begin_pruning(writing, cut, now_ms=unix_ms(now()), archive=named, hold=lock.hold)
             removed = remove(
                 writing,
@@ -128,8 +128,7 @@ def prune(
                 size=lock.size,
             )
             receipt = _receipt(cut, removed, kept)
-            folder = None if kept is None else str(kept.path.parent)
-            end_pruning(writing, number, {**receipt.json(), "archive_folder": folder}, hold=lock.hold)
+            end_pruning(writing, number, receipt.json(), hold=lock.hold)
             receipts.append(receipt)
     after = vacuum(path, now=now).bytes_after
     return Pruned(receipts=tuple(receipts), bytes_before=before, bytes_after=after)
