@@ -32,6 +32,8 @@ USUAL: dict[str, Any] = {
             "iterations": [{}],
             "server_tool_use": {"web_search_requests": 0},
             "service_tier": "standard",
+            "speed": "standard",
+            "inference_geo": "",
         },
     },
 }

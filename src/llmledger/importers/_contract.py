@@ -107,7 +107,7 @@ class Common:
 
 
 Brief: TypeAlias = tuple[str, datetime, tuple[int | None, ...], Common, str, bool]
-"""A request in brief, in a twentieth of the time of an `Imported`: its key and start, its counts in the order of
+"""A request in brief, in a fifteenth of the time of an `Imported`: its key and start, its counts in the order of
 `core.usage.COLUMN_UNITS` and none above `LARGEST_IN_BRIEF`, what it has in common with others, the provider's id of it,
 and whether it may be a copy.
 """

@@ -39,8 +39,8 @@ _TRANSCRIPTS = ("**/*.jsonl",)
 _DESKTOP = ("Library/Application Support/Claude", ".config/Claude", "AppData/Roaming/Claude")
 _SPLIT_UNKNOWN = "cache_write_split_unknown"
 _CLOUDS = {"msg_bdrk_": "bedrock", "msg_vrtx_": "vertex"}
-_USUAL = frozenset({None, "standard"})
-_ANYWHERE = frozenset({None, "not_available", "global"})
+_USUAL = frozenset({None, "", "standard"})
+_ANYWHERE = frozenset({None, "", "not_available", "global"})
 """Service tiers and speeds, and geographies, that change no price."""
 _USUAL_COUNT = LARGEST_IN_BRIEF // 4
 
