@@ -260,7 +260,9 @@ def test_files_that_overlap_count_once_or_are_refused(run_cli: Run, bill: Path, 
     more = an_export(tmp_path / "more.csv", *the_bill(), line("cached input", 10, "0.01"))
     other = an_export(tmp_path / "other.csv", line("input_tokens", 200_000, "0.07"))
 
-    assert "billed $0.14" in run_cli("reconcile", bill, more).stdout
+    both = run_cli("reconcile", bill, more).stdout
+    assert "billed $0.14" in both
+    assert "note: 2 lines stand in several files and count once." in both
     refused = run_cli("reconcile", bill, other)
     assert refused.exit_code == 2
     assert "differ" in refused.stderr

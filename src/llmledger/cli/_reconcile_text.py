@@ -106,6 +106,8 @@ def head(found: Reconciliation) -> list[str]:
     if found.statement.format.observer:
         lines.append("note: this is another ledger's estimate, not a bill.")
     read = f"{counted(comparison.line_count, 'line')} of {found.statement.name} ({found.statement.format_name})"
+    if found.statement.format_name == "total":
+        read = "the invoice's total"
     if not found.is_alone:
         how = GRAIN_WORDS[comparison.grain]
         return [*lines, f"Compared {read} with {counted(comparison.ledger_requests, 'request')} of the ledger, {how}."]

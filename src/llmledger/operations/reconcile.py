@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from llmledger.core.counted import counted
 from llmledger.core.reconcile.booked import LedgerSource, UnitPrice
 from llmledger.core.reconcile.cells import SHORTEST_DAY, Block, Canonical, ms_of
 from llmledger.core.reconcile.compare import Comparison, Terms, compare, within
@@ -115,7 +116,12 @@ def reconcile_one(
         name=" + ".join(statement.name for statement, _ in group),
         sha256="+".join(sorted(statement.sha256 for statement, _ in group)),
     )
-    return reconcile_lines(statement, lambda: lines_of(group), source, book, asked, notes=notes)
+    overlap = Overlap()
+    found = reconcile_lines(statement, lambda: lines_of(group, overlap), source, book, asked, notes=notes)
+    if not overlap.lines:
+        return found
+    words = "stands in several files and counts" if overlap.lines == 1 else "stand in several files and count"
+    return replace(found, notes=(*found.notes, f"{counted(overlap.lines, 'line')} {words} once."))
 
 
 def reconcile_lines(
@@ -233,8 +239,20 @@ def _in_zone(period: Block | None, zone: tzinfo) -> Block | None:
     return ms_of(since), ms_of(until)
 
 
-def lines_of(group: Sequence[Opened]) -> Iterator[StatementLine]:
-    """The lines of the files of one format; a line that two files both hold counts once. Raises UsageError when they differ."""
+@dataclass(slots=True)
+class Overlap:
+    """How many lines several files of one statement both hold."""
+
+    lines: int = 0
+
+
+def lines_of(group: Sequence[Opened], overlap: Overlap | None = None) -> Iterator[StatementLine]:
+    """The lines of the files of one format; a line that two files both hold counts once, and in `overlap`.
+
+    Raises UsageError when they differ.
+    """
+    overlap = overlap or Overlap()
+    overlap.lines = 0
     if len(group) == 1:
         yield from read(*group[0])
         return
@@ -248,6 +266,7 @@ def lines_of(group: Sequence[Opened]) -> Iterator[StatementLine]:
             other = seen.get(identity)
             if other is not None and identity not in mine and other[0] != statement.name:
                 if other[1] == str(line.amount):
+                    overlap.lines += 1
                     continue
                 raise UsageError(
                     f"{other[0]} and {statement.name} both bill {line.label or line.model} of {line.since:%Y-%m-%d}, and differ",
