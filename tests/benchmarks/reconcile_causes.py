@@ -99,8 +99,11 @@ def judged(seed: int, plants: tuple[Plant, ...], grain: Grain, comparison: Compa
     for one in odd(comparison):
         found[_place(case, one.since, one.model, grain)].append(one.causes)
     seen = {plant: traces(seed, plants, plant, grain) for plant in plants}
+    with_all, without = _by_place(seed, plants, grain), _by_place(seed, (), grain)
     for place, classes in found.items():
         there = [plant for plant in plants if place in seen[plant]]
+        if not there and with_all.get(place) != without.get(place):
+            there = list(plants)  # each makes by itself what is there
         if any(_could_be(there, grain).isdisjoint(causes) for causes in classes):
             return "wrong"
     shown = [
