@@ -157,3 +157,21 @@ def test_what_is_in_flight_is_listed(run_cli: RunCli, ledger_path: Path) -> None
         as_table = run_cli("log", "--inflight")
     assert [one["model"] for one in json.loads(running.stdout)["requests"]] == ["slow"]
     assert "openai/slow" in as_table.stdout
+
+
+def test_names_and_errors_of_strangers_drive_no_terminal(run_cli: RunCli, ledger_path: Path) -> None:
+    """A user's or model's name comes from a request's body, an error from a provider; in JSON they are escaped anyway."""
+    evil = "x\x1b]52;c;AAAA\x07\x1b[2J\ny"
+    begun = a_begun(model=evil, attribution=Attribution(user=evil, project=evil, tags={evil: evil}))
+    with open_ledger(ledger_path, now=lambda: NOON) as book:
+        book.record(a_finished(begun, status=Status.FAILED, nanousd=None, error_type=evil, error_message=evil))
+    told = [
+        run_cli(*args, "--color", "never")
+        for args in (("report", "--by", "model,user,project,tag"), ("log",), ("log", "show", begun.request_id.hex()))
+    ]
+
+    for result in told:
+        assert result.exit_code == 0
+        assert not {"\x1b", "\x07"} & set(result.stdout + result.stderr)
+    assert "x�]52;c;AAAA��[2J�y" in told[1].stdout
+    assert json.loads(run_cli("log", "--json").stdout)["requests"][0]["user"] == evil

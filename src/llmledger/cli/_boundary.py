@@ -13,6 +13,7 @@ from typer import Abort
 from typer._click.exceptions import ClickException  # Typer has no public name for it in all versions allowed
 from typer.core import TyperGroup
 
+from llmledger.core.calm import calm_lines
 from llmledger.errors import ExitCode, LedgerError
 
 
@@ -58,9 +59,9 @@ def _say(message: str, hint: str | None, code: ExitCode) -> int:
     """Tell what happened and what to do next; the data written so far goes out first."""
     try:
         sys.stdout.flush()
-        sys.stderr.write(f"Error: {message}\n")
+        sys.stderr.write(f"Error: {calm_lines(message)}\n")
         if hint:
-            sys.stderr.write(f"{hint}\n")
+            sys.stderr.write(f"{calm_lines(hint)}\n")
         sys.stderr.flush()
     except BrokenPipeError:
         return _leave_quietly()

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any, TextIO
 
 from llmledger.cli._context import surroundings
+from llmledger.core.calm import calm, calm_lines
 from llmledger.errors import UsageError
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -28,7 +29,7 @@ def out(text: str = "", *, end: str = "\n") -> None:
 def note(text: str = "", *, end: str = "\n", style_name: str | None = None) -> None:
     """Write what is no data to stderr; `style_name` colours it when stderr is coloured."""
     stream = surroundings().stderr
-    written = paint(text, style_name, stream) if style_name else text
+    written = paint(calm_lines(text), style_name, stream) if style_name else calm_lines(text)
     stream.write(_encodable(written + end, stream))
     stream.flush()
 
@@ -83,9 +84,12 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, limit: int | None = None) -> str:
-    """A plain table as text: titles, a rule, the rows; columns go by priority, and only then long texts are cut."""
+    """A plain table as text: titles, a rule, the rows; columns go by priority, and only then long texts are cut.
+
+    Cells may hold text of strangers: nothing in them drives a terminal.
+    """
     limit = width() if limit is None else limit
-    shown = [list(row) for row in rows]
+    shown = [[calm(cell) for cell in row] for row in rows]
     kept = list(range(len(columns)))
     while _total(columns, shown, kept) > limit and any(columns[index].priority for index in kept):
         kept.remove(max(kept, key=lambda index: columns[index].priority))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textwrap import fill
 
 from llmledger.cli._render import Column, table, width
+from llmledger.core.calm import calm
 from llmledger.core.counted import counted
 from llmledger.core.money import NANOUSD_PER_USD, UNPRICED, money_text
 from llmledger.core.report import UNTOLD, Measures, Report, ReportRow
@@ -168,7 +169,7 @@ def notes(report: Report, limit: int) -> list[str]:
     """The lines below the table, wrapped between words."""
     return [
         fill(
-            f"{note.mark} {note.text}",
+            f"{note.mark} {calm(note.text)}",
             max(limit, 40),
             subsequent_indent="  ",
             break_long_words=False,

@@ -3,6 +3,7 @@
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
 from llmledger.cli._render import envelope, out, paint, width
+from llmledger.core.calm import calm
 from llmledger.errors import AnswerIsNo
 
 SUMMARY = "Check the ledger, prices, keys and local models, and say what to do."
@@ -29,9 +30,9 @@ def command(json: JsonOption = False) -> None:
     else:
         for finding in findings:
             mark, style = _MARKS[finding.level]
-            out(f"{paint(mark, style)}  {finding.subject:<9} {_wrapped(finding.text)}")
+            out(f"{paint(mark, style)}  {finding.subject:<9} {_wrapped(calm(finding.text))}")
             if finding.todo:
-                out(f"{'':{_INDENT}}{_wrapped(finding.todo)}")
+                out(f"{'':{_INDENT}}{_wrapped(calm(finding.todo))}")
     if problems:
         raise AnswerIsNo(f"{len(problems)} of {len(findings)} findings need you")
 

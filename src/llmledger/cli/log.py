@@ -9,6 +9,7 @@ from llmledger.cli._context import surroundings
 from llmledger.cli._options import Format, JsonOption, LedgerOption, LedgersOption, chosen_format
 from llmledger.cli._render import Column, envelope, json_text, note, out, table
 from llmledger.cli._select import Chosen, reading, takes_selection
+from llmledger.core.calm import calm
 from llmledger.core.window import zone_named
 from llmledger.errors import UsageError
 
@@ -77,7 +78,7 @@ def show(
         out(envelope("llmledger.request/1", {"request": request_json(recorded.finished, recorded.standing, entries)}))
         return
     for line in explain(recorded.finished, recorded.standing, entries, zone=clock.zone):
-        out(line)
+        out(calm(line))
 
 
 def _found(reader: "Reader", text: str) -> "Recorded":
