@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from llmledger.core.address import is_address
 from llmledger.core.window import zone_named
 from llmledger.errors import ConfigError, UsageError
 
@@ -225,7 +226,7 @@ class _Table:
 def _provider(table: _Table) -> ProviderSettings:
     table.only(["base_url", "key_variable"])
     base_url = table.text("base_url")
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
+    if base_url is not None and not is_address(base_url):
         raise table.wrong("base_url", "an address that begins with http:// or https://")
     return ProviderSettings(
         base_url=base_url.rstrip("/") if base_url else None, key_variable=table.text("key_variable")

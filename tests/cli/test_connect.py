@@ -286,3 +286,16 @@ def test_doctor_finds_a_variable_that_leads_nowhere(run_cli: RunCli) -> None:
     assert "OPENAI_BASE_URL leads to http://127.0.0.1:9, where nobody listens" in result.stdout
     assert "unset ANTHROPIC_BASE_URL" in result.stdout
     assert "leads to" not in run_cli("doctor", env=other).stdout
+
+
+def test_an_address_that_is_none_stops_nothing(run_cli: RunCli, home: Path) -> None:
+    """A slip in a tool's own settings is that tool's; `connect` and `doctor` go on, and we take none ourselves."""
+    settings = home / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"env": {"ANTHROPIC_BASE_URL": "http://[::1"}}')
+
+    assert run_cli("connect").exit_code == 0
+    assert run_cli("connect", "claude-code").exit_code == 3
+    assert run_cli("doctor").exit_code == 0
+    assert run_cli("connect", "codex", "--url", "http://[::1").exit_code == 2
+    assert run_cli("run", "-m", "ollama/x", "--base-url", "http://[::1", "hi").exit_code == 2

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.support.upstream import Upstream, json_answer, stream_answer
 
+from llmledger.errors import ConfigError
 from llmledger.operations.backends import address, look, look_at_all, start_hint
 from llmledger.pricebook.provider import Provider
 
@@ -80,3 +81,10 @@ def test_what_starts_a_server_is_said() -> None:
         "Without it there is -m local/smollm2, which runs inside this program."
     )
     assert start_hint(Provider(name="own", title="Own")).startswith("Start it. Without it")
+
+
+@pytest.mark.parametrize("told", ["[::1", "host:99999", "http://[::1:11434"])
+def test_a_variable_that_holds_no_address_is_told(told: str) -> None:
+    """In one line that names it, and not as a fault of the program."""
+    with pytest.raises(ConfigError, match="OLLAMA_HOST"):
+        address(OLLAMA, {"OLLAMA_HOST": told})

@@ -1,9 +1,9 @@
 """Where providers are reached from here: by the settings, by variables, never through a proxy of ours."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from llmledger.cli._context import Surroundings, surroundings
+from llmledger.core.address import is_address, parts_of
 
 if TYPE_CHECKING:
     from llmledger.pricebook import Provider
@@ -36,7 +36,7 @@ def address_for_run(provider: "Provider") -> tuple[str | None, str | None]:
     world = surroundings()
     name = SDK_VARIABLES.get(provider.name)
     told = world.environ.get(name, "").strip() if name else ""
-    if _configured(provider) or not told.startswith(("http://", "https://")) or _is_a_proxy(world, told):
+    if _configured(provider) or not is_address(told) or _is_a_proxy(world, told):
         return address_of(provider), None
     return told.rstrip("/"), name
 
@@ -45,7 +45,7 @@ def leads_to_a_proxy(world: Surroundings, address: str) -> bool:
     """Whether an address of this machine is meant for a proxy of ours; other local servers have no provider's path."""
     from llmledger.operations.connect import LOOPBACK, door
 
-    parts = urlsplit(address)
+    parts = parts_of(address)
     if parts.hostname not in LOOPBACK:
         return False
     from llmledger.cli._machine import open_book
@@ -60,7 +60,7 @@ def _is_a_proxy(world: Surroundings, address: str) -> bool:
     from llmledger.cli._proxy_health import health
     from llmledger.operations.connect import LOOPBACK
 
-    return urlsplit(address).hostname in LOOPBACK and health(address) is not None
+    return parts_of(address).hostname in LOOPBACK and health(address) is not None
 
 
 def _configured(provider: "Provider") -> str | None:

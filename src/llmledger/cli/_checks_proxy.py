@@ -1,13 +1,13 @@
 """Whether what was pointed at the proxy finds somebody there: tools' settings, variables, the service."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from llmledger.cli._addresses import leads_to_a_proxy
 from llmledger.cli._context import Surroundings
 from llmledger.cli._findings import Finding
 from llmledger.cli._machine import shown_path
 from llmledger.cli._start import listens
+from llmledger.core.address import parts_of
 from llmledger.ledger.finding import Level
 
 START = "llmledger proxy; to have it always: llmledger proxy install"
@@ -61,11 +61,11 @@ def _variables(world: Surroundings, listening: dict[str, bool]) -> Iterator[Find
 def _is_here(address: str) -> bool:
     from llmledger.operations.connect import LOOPBACK
 
-    return urlsplit(address).hostname in LOOPBACK
+    return parts_of(address).hostname in LOOPBACK
 
 
 def _place(address: str) -> str:
-    parts = urlsplit(address)
+    parts = parts_of(address)
     return f"{parts.scheme}://{parts.netloc}"
 
 

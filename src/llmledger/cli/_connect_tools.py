@@ -11,6 +11,7 @@ from llmledger.cli._context import Surroundings
 from llmledger.cli._machine import home_of, open_book
 from llmledger.clients import load, names
 from llmledger.clients._contract import Client, Machine, Proxy
+from llmledger.core.address import is_address
 from llmledger.errors import LedgerError, UsageError
 from llmledger.operations.connect import AddressOf, Reading, State, addresses, read_client, state_of
 from llmledger.operations.connection_store import read_text
@@ -31,7 +32,7 @@ class Tool:
 
 def proxy_of(world: Surroundings, url: str | None = None, project: str | None = None) -> Proxy:
     """The proxy that tools are pointed at: `--url`, else the one of the settings. Raises UsageError."""
-    if url is not None and not url.startswith(("http://", "https://")):
+    if url is not None and not is_address(url):
         raise UsageError(f"--url {url!r} is no address", hint="Give it as http://127.0.0.1:4747")
     settings = world.config.proxy
     host = "127.0.0.1" if settings.host in ANY_ADDRESS else settings.host

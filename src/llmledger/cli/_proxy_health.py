@@ -3,14 +3,15 @@
 import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
+
+from llmledger.core.address import parts_of
 
 PATIENCE_S = 2.0
 
 
 def health(url: str) -> dict[str, Any] | None:
     """What `/healthz` of a proxy of ours says; None when nobody or somebody else answers."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=PATIENCE_S)
     try:
         connection.request("GET", "/healthz")

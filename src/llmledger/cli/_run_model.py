@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmledger.cli._addresses import address_for_run, address_of
 from llmledger.cli._context import surroundings
 from llmledger.cli._render import note
+from llmledger.core.address import is_address
 from llmledger.errors import CredentialsError, UsageError
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def destination(name: "ModelName", wanted: Wanted, book: "PriceBook") -> "Iterat
         with _embedded(name.model) as (model, address):
             yield Destination(provider=provider, model=model, dialect=dialect, base_url=address)
         return
+    if wanted.base_url and not is_address(wanted.base_url):
+        raise UsageError(f"--base-url {wanted.base_url!r} is no address", hint="Give it as http://HOST:PORT.")
     base_url, variable = (wanted.base_url, None) if wanted.base_url else address_for_run(provider)
     if base_url is None:
         raise UsageError(

@@ -55,9 +55,10 @@ def _ledger(world: Surroundings) -> str:
 def listens(url: str) -> bool:
     """Whether something takes connections there; asked with little patience, because a screen waits for it."""
     import socket
-    from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
+    from llmledger.core.address import parts_of
+
+    parts = parts_of(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=0.2):
             return True

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from urllib.parse import urlsplit
 
+from llmledger.core.address import parts_of
 from llmledger.core.redaction import redact
 from llmledger.dialects._contract import Reading
 from llmledger.errors import (
@@ -27,7 +27,7 @@ def failure_of(reading: Reading, status: int, to: Destination, *, private: Seque
     if not reading.is_complete and reading.finish_reason is None:
         what = "broke off its answer" if reading.has_output else "sent no answer that can be read"
         return UpstreamError(
-            f"{to.provider.title} {what}", hint=f"Does {urlsplit(to.base_url).netloc} speak {to.dialect}?"
+            f"{to.provider.title} {what}", hint=f"Does {parts_of(to.base_url).netloc} speak {to.dialect}?"
         )
     return None
 
@@ -63,7 +63,7 @@ def _said(reading: Reading, to: Destination, private: Sequence[str]) -> str:
 def advised(failure: LedgerError, to: Destination) -> LedgerError:
     """The failure with what can be done about it at this destination."""
     if isinstance(failure, UpstreamUnreachable) and to.provider.local:
-        where = urlsplit(to.base_url).netloc
+        where = parts_of(to.base_url).netloc
         return BackendMissing(f"{to.provider.title} does not answer at {where}", hint=to.start_hint)
     if isinstance(failure, UpstreamTimeout) and failure.hint is None:
         return UpstreamTimeout(failure.message, hint="Give it longer: --timeout SECONDS")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from llmledger.errors import LedgerError
+from llmledger.core.address import parts_of
+from llmledger.errors import ConfigError, LedgerError
 from llmledger.pricebook.provider import Provider
 from llmledger.upstream import http
 
@@ -59,16 +59,26 @@ def start_hint(provider: Provider) -> str:
 
 
 def address(provider: Provider, environ: Mapping[str, str], configured: str | None = None) -> str | None:
-    """Where a provider is reached: as configured, as its own variable says (`OLLAMA_HOST`), else its usual address."""
+    """Where a provider is reached: as configured, as its own variable says (`OLLAMA_HOST`), else its usual address.
+
+    Raises ConfigError for a variable that holds none.
+    """
     if configured:
         return configured
     told = environ.get(provider.address_variable, "").strip() if provider.address_variable else ""
-    return _expanded(told, provider.default_port) if told else provider.base_url
+    if not told:
+        return provider.base_url
+    found = _expanded(told, provider.default_port)
+    if found is None:
+        raise ConfigError(f"{provider.address_variable} = {told!r} is no address", hint="Give it as http://HOST:PORT.")
+    return found
 
 
-def _expanded(told: str, default_port: int | None) -> str:
-    """A whole address from the short forms that OLLAMA_HOST may take: `host`, `:port`, `0.0.0.0:port`."""
-    parts = urlsplit(told if "://" in told else f"//{told}", scheme="http")
+def _expanded(told: str, default_port: int | None) -> str | None:
+    """A whole address from the short forms that OLLAMA_HOST may take: `host`, `:port`, `0.0.0.0:port`; None for none."""
+    parts = parts_of(told if "://" in told else f"http://{told}")
+    if not parts.netloc:
+        return None
     host = parts.hostname or "127.0.0.1"
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - an address to listen on is none to call
     usual = {"https": 443, "http": 80}[parts.scheme] if "://" in told and parts.scheme in ("http", "https") else None

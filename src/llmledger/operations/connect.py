@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from llmledger.clients._contract import Client, Place, Proxy, Setting, Syntax, Unclear, address_in, inner
+from llmledger.core.address import parts_of
 from llmledger.errors import CannotConnect
 from llmledger.operations.settings_change import Change, Edit, Record, text_hash, way_back
 
@@ -179,14 +179,14 @@ def _found(settings: object, edit: Edit) -> Place | None:
 
 def _is_own(setting: Setting, now: str, address_of: AddressOf) -> bool:
     """Whether an address that is set already is the provider's own."""
-    own = urlsplit(address_of(setting.provider or "") or "")
-    told = urlsplit(address_in(now))
+    own = parts_of(address_of(setting.provider or "") or "")
+    told = parts_of(address_in(now))
     return (told.hostname, told.port) == (own.hostname, own.port) and bool(told.hostname)
 
 
 def _is_proxy(setting: Setting, now: str) -> bool:
     """Whether an address is one that we set, perhaps with another port or project."""
-    told = urlsplit(address_in(now))
+    told = parts_of(address_in(now))
     return told.hostname in LOOPBACK and door(now) in {door(setting.value), *_LOGINS}
 
 
@@ -196,18 +196,18 @@ _LOGINS = ("openai", "chatgpt")
 
 def door(value: str) -> str:
     """The provider in an address behind the proxy."""
-    return re.sub(r"^(/[pu]/[^/]+)*/", "", urlsplit(address_in(value)).path).partition("/")[0]
+    return re.sub(r"^(/[pu]/[^/]+)*/", "", parts_of(address_in(value)).path).partition("/")[0]
 
 
 def _is_same_proxy(setting: Setting, now: str) -> bool:
     """Whether an address leads to the proxy of a setting, perhaps for another project."""
     return now == setting.value or (
-        _is_proxy(setting, now) and urlsplit(address_in(now)).netloc == urlsplit(setting.address).netloc
+        _is_proxy(setting, now) and parts_of(address_in(now)).netloc == parts_of(setting.address).netloc
     )
 
 
 def _elsewhere(client: Client, setting: Setting, now: str) -> CannotConnect:
-    host = urlsplit(address_in(now)).hostname or "another address"
+    host = parts_of(address_in(now)).hostname or "another address"
     return CannotConnect(
         f"{client.title} goes to {host} already ({_name(setting.place)})",
         hint="Take that out first; or let the proxy forward there: "

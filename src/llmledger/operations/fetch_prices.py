@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
+from llmledger.core.address import parts_of
 from llmledger.errors import UpstreamError, UsageError
 from llmledger.upstream import http
 
@@ -14,7 +14,7 @@ BIGGEST_FILE = 5_000_000
 
 def fetch_prices(url: str, folder: Path, *, now: Callable[[], datetime]) -> Path:
     """Put the price file that an address gives into a folder, under its own name. Raises UpstreamError, UsageError."""
-    name = PurePosixPath(urlsplit(url).path).name
+    name = PurePosixPath(parts_of(url).path).name
     if not name.endswith(".toml"):
         raise UsageError(f"{url} names no price file", hint="It must end in a provider's file: .../openai.toml")
     outgoing = http.Outgoing(method="GET", url=url)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
+from llmledger.core.address import parts_of
 from llmledger.local.store import PULLABLE, LocalModel
 from llmledger.operations.backends import START, Backend
 from llmledger.operations.choose_model import EMBEDDED
@@ -117,7 +117,7 @@ def _backend(backend: Backend) -> Offer:
             title=provider.title,
             state=State.MISSING,
             models=(),
-            reason=f"nothing at {urlsplit(backend.base_url).netloc}",
+            reason=f"nothing at {parts_of(backend.base_url).netloc}",
             next_step=START.get(provider.name),
         )
     return Offer(
@@ -125,5 +125,5 @@ def _backend(backend: Backend) -> Offer:
         title=provider.title,
         state=State.READY if backend.models else State.MISSING,
         models=backend.models,
-        reason=f"answers at {urlsplit(backend.base_url).netloc}" + ("" if backend.models else ", but has no model"),
+        reason=f"answers at {parts_of(backend.base_url).netloc}" + ("" if backend.models else ", but has no model"),
     )

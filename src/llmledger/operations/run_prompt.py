@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
+from llmledger.core.address import parts_of
 from llmledger.core.request import Attribution, Begun, Finished
 from llmledger.core.words import Billing, Status
 from llmledger.dialects import load
@@ -66,7 +66,7 @@ def draft_prompt(prompt: Prompt, to: Destination, delivery: Delivery) -> Draft:
         model=to.model,
         source="run",
         dialect=to.dialect,
-        endpoint=urlsplit(request_url(to, built)).path,
+        endpoint=parts_of(request_url(to, built)).path,
         billing=delivery.billing,
         attribution=delivery.attribution,
         input_tokens=tokens.tokens,

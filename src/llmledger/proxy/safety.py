@@ -3,8 +3,8 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from llmledger.core.address import parts_of
 from llmledger.operations.request_headers import ACCESS_KEY, Raw
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -44,10 +44,7 @@ class Guard:
 
 
 def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    return parts_of(f"//{host}").hostname or ""
 
 
 def _is_own_origin(origin: str | None, host: str) -> bool:
