@@ -54,7 +54,7 @@ _COMMONS = [
         (UsageQuality.EXACT, "tool_use"),
     )
 ]
-_COUNT = st.sampled_from([0, 1, 7, 199_999, 200_000, 200_001, LARGEST_IN_BRIEF])
+_COUNT = st.sampled_from([0, 1, 7, 199_999, 200_000, 200_001, LARGEST_IN_BRIEF // 4])
 
 
 @st.composite
@@ -95,6 +95,20 @@ def test_briefs_merge_as_whole_requests_do(told: list[Brief]) -> None:
         brief, careful = merged(brief, one), merged(careful, whole(one))
 
     assert whole(brief) == careful
+
+
+@given(order=st.permutations([*_COMMONS[:3], _COMMONS[1]]))
+def test_equal_counts_are_merged_to_the_final_word(order: list[Common]) -> None:
+    """A block's line before the stop reason, and one with it: the latter makes the row exact, whichever comes first."""
+    counts = (10, 0, 0, 0, None, None, None, 5, None, None, None, None)
+    told: list[Brief] = [("claude:msg_1", NOON, counts, common, "msg_1", False) for common in order]
+    found: Told = told[0]
+    for one in told[1:]:
+        found = merged(found, one)
+
+    assert not isinstance(found, Imported)
+    assert found[3].pattern.finish_reason == "tool_use"
+    assert whole(found) == merged(merged(whole(told[0]), whole(told[1])), merged(whole(told[2]), whole(told[3])))
 
 
 def test_snapshots_of_one_session_stay_brief() -> None:

@@ -132,8 +132,11 @@ def merged(first: Told, second: Told) -> Told:
     if is_copy is not is_other_copy or common.owner != other_common.owner:
         return _merged(whole(first), whole(second))
     output, others = counts[_OUTPUT] or 0, other_counts[_OUTPUT] or 0
-    is_same = common is other_common and counts == other_counts
-    if not is_same and not (output > others if output != others else _is_fuller(whole(first), whole(second))):
+    if counts == other_counts:
+        is_fuller = common is other_common or _finality(common.pattern) >= _finality(other_common.pattern)
+    else:
+        is_fuller = output > others if output != others else _is_fuller(whole(first), whole(second))
+    if not is_fuller:
         counts, common = other_counts, other_common
     return key, min(started_at, other_start), counts, common, provider_request_id, is_copy
 
@@ -154,6 +157,11 @@ def _is_fuller(one: Imported, other: Imported) -> bool:
     """Whether the first tells at least as much as the second; nearly always the output alone decides."""
     output, others = one.counts.get("output_tokens", 0), other.counts.get("output_tokens", 0)
     return output > others if output != others else _fullness(one) >= _fullness(other)
+
+
+def _finality(told: Imported) -> tuple[object, ...]:
+    """What is left of `_fullness` between equal counts without selectors."""
+    return told.quality is not UsageQuality.PARTIAL, told.finish_reason or ""
 
 
 def _fullness(told: Imported) -> tuple[object, ...]:
