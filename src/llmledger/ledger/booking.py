@@ -23,7 +23,8 @@ from llmledger.core.adjustment import (
 )
 from llmledger.core.request import Begun, Finished, id_text
 from llmledger.core.words import Status, UsageQuality
-from llmledger.ledger.bulk import Sheaf, insert_sheaves, whole_of
+from llmledger.ledger.bulk import Sheaf, whole_of
+from llmledger.ledger.bulk_insert import insert_sheaves
 from llmledger.ledger.codec import from_json, to_json
 from llmledger.ledger.dictionaries import Dictionaries, digest_of, source_digest
 from llmledger.ledger.rows import (

@@ -91,6 +91,8 @@ class Call:
     """Any other write: a function of the books, for what can be done again if it fails."""
 
     action: Callable[[Books], Any]
+    is_bulk: bool = False
+    """It writes thousands of rows; whoever asks for it makes them again when the last were lost with the power."""
 
     def apply(self, books: Books) -> Any:
         """Run it."""

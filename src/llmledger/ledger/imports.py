@@ -27,8 +27,6 @@ PATIENT = Manners(patience_s=PATIENCE_S, open_patience_s=PATIENCE_S)
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
-CACHE_KIB = 24_000
-"""Keys of an import fall all over their indexes: pages that stay in memory are not written twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,7 @@ def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts
             done, counts = ledger.call(
                 partial(_write, batch=part, now_ms=ms_of(now), is_all=is_all, one_by_one=one_by_one),
                 patience_s=PATIENCE_S,
+                is_bulk=True,
             )
         except sqlite3.IntegrityError:
             if one_by_one:
@@ -169,7 +168,6 @@ def seen_digests(connection: sqlite3.Connection, digests: Sequence[bytes]) -> se
 
 def _write(books: Books, *, batch: Batch, now_ms: int, is_all: bool, one_by_one: bool) -> tuple[int, Counter[Booked]]:
     """Write as many sheaves as can be, and the rest of the batch after the last; how many, and what became of all."""
-    books.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     done, booked = (
         books.finish_sheaves(batch.sheaves, one_by_one=one_by_one) if batch.sheaves else (0, Counter[Booked]())
     )

@@ -121,14 +121,17 @@ class Ledger:
         """Keep the text of a request, because the user asked for that."""
         self._submit(StoreContent(request_id, started_at, prompt, response)).result()
 
-    def call(self, action: Callable[[Books], Any], *, patience_s: float = 0.0) -> Any:
+    def call(self, action: Callable[[Books], Any], *, patience_s: float = 0.0, is_bulk: bool = False) -> Any:
         """Run any other write in a transaction of the writer's. It is not spooled: while the ledger is locked it is
         tried again as long as `patience_s` allows. Raises StorageError.
+
+        `is_bulk`: it writes thousands of rows that the caller can make again; they are whole at once, but durable only
+        at the next checkpoint.
         """
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                return self._submit(Call(action)).result()
+                return self._submit(Call(action, is_bulk)).result()
             except LedgerBusy:
                 if time.monotonic() >= deadline:
                     raise

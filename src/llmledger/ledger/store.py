@@ -12,11 +12,12 @@ from llmledger.errors import LedgerBusy, LedgerMissing, StorageError
 from llmledger.ledger.booking import Books
 from llmledger.ledger.connection import (
     check_is_ledger,
+    in_bulk,
     open_for_writing,
     prepare_file,
     storage_errors,
 )
-from llmledger.ledger.events import Adjust, AnyEvent, Begin, Finish
+from llmledger.ledger.events import Adjust, AnyEvent, Begin, Call, Finish
 from llmledger.ledger.lock import FairLock, lock_path
 from llmledger.ledger.migrations import Birth, check_schema, migrate
 from llmledger.ledger.rows import ms_of
@@ -136,6 +137,8 @@ class Store:
 
     def transact(self, events: Sequence[AnyEvent]) -> list[Any]:
         """Write all events in one transaction; the caller holds the lock. Raises sqlite3.Error or LedgerNewer."""
+        if [isinstance(event, Call) and event.is_bulk for event in events] == [True]:
+            return [self._bulk(events[0])]
         if all(isinstance(event, _REPEATABLE) for event in events):
             # Nearly always all of them can be written: only when one cannot is each put into a savepoint of its own.
             try:
@@ -161,6 +164,16 @@ class Store:
                 connection.execute("ROLLBACK")
             raise
         return results
+
+    def _bulk(self, event: AnyEvent) -> Any:
+        """Without a savepoint, which would keep a copy of every page that is touched: it fails as a whole."""
+        with in_bulk(self.connection):
+            try:
+                return self._transaction([event], lambda event: event.apply(self.books))[0]
+            except _OF_ONE_EVENT as error:
+                if _is_of_the_file(error):
+                    raise
+                return Failure(error)
 
     def _apply(self, event: AnyEvent) -> Any:
         connection = self.connection
