@@ -21,18 +21,25 @@ _OF_THE_HEADING = (
 )
 _ROWS_OF_A_STATEMENT = (32, 4, 1)
 """Each statement costs as much as two rows of it: it looks up where AUTOINCREMENT stands, and notes it."""
-_SEE_IDS = "INSERT INTO seen (key, row, status, cost_nanousd) SELECT request_id, id, 0, cost_nanousd FROM requests"
-_SEE_IDS += " WHERE id > ? ORDER BY request_id"
-_DIGEST = "substr(?1, 16 * (r.id - ?2) - 15, 16)"
-"""Of a new row: they lie one behind the other, in the order of the rows' numbers."""
+_KEYS_OF_A_STATEMENT = 500
+"""Of each page that it touches a statement keeps a copy until it is done: some 10 MB at most."""
+_SEE_IDS = (
+    "INSERT INTO seen (key, row, status, cost_nanousd) SELECT request_id, id, 0, cost_nanousd FROM requests"
+    " WHERE id > ? AND id <= ? ORDER BY request_id"
+)
+_MAKE_KEYS = "CREATE TEMP TABLE new_keys (key BLOB, row INTEGER, cost_nanousd INTEGER)"
+_SORT_KEYS = (
+    "INSERT INTO temp.new_keys SELECT substr(?1, 16 * (id - ?2) - 15, 16), id, cost_nanousd FROM requests"
+    " WHERE id > ?2 ORDER BY 1, 2"
+)
+"""The digests of new rows lie one behind the other, in the order of the rows' numbers."""
 _SEE_KEYS = (
-    f"INSERT OR IGNORE INTO seen (key, row, status, cost_nanousd) SELECT {_DIGEST}, r.id, 8, r.cost_nanousd"
-    " FROM requests r WHERE r.id > ?2 ORDER BY 1, 2"
+    "INSERT OR IGNORE INTO seen (key, row, status, cost_nanousd) SELECT key, row, 8, cost_nanousd FROM temp.new_keys"
+    " WHERE rowid > ? AND rowid <= ? ORDER BY rowid"
 )
 """Source keys fall all over `seen`: in their order each page is touched once."""
 _FIND_SEEN = (
-    "SELECT r.id, s.row, s.cost_nanousd FROM requests r CROSS JOIN seen s"
-    f" WHERE r.id > ?2 AND s.key = {_DIGEST} AND s.row <> r.id"
+    "SELECT k.row, s.row, s.cost_nanousd FROM temp.new_keys k CROSS JOIN seen s ON s.key = k.key WHERE s.row <> k.row"
 )
 _TAKE_BACK = "DELETE FROM requests WHERE id = ?"
 _IS_EXACT = "SELECT t.usage_quality = 'exact' FROM requests r JOIN traits t ON t.id = r.trait_id WHERE r.id = ?"
@@ -116,15 +123,19 @@ class _Insertion:
 
     def see(self) -> None:
         """Write the keys of all rows; those that are known are taken back."""
-        if not self.added:
+        connection, before, count = self._connection, self._before, self.added
+        if not count:
             return
-        keys = (self._digests, self._before)
-        if self._connection.execute(_SEE_KEYS, keys).rowcount < self.added:
-            for number, row, cost in self._connection.execute(_FIND_SEEN, keys).fetchall():
-                self._connection.execute(_TAKE_BACK, (number,))
+        parts = [(at, at + _KEYS_OF_A_STATEMENT) for at in range(0, count, _KEYS_OF_A_STATEMENT)]
+        connection.execute(_MAKE_KEYS)
+        connection.execute(_SORT_KEYS, (self._digests, before))
+        if connection.executemany(_SEE_KEYS, parts).rowcount < count:
+            for number, row, cost in connection.execute(_FIND_SEEN).fetchall():
+                connection.execute(_TAKE_BACK, (number,))
                 self.added -= 1
-                self._put_aside(*self._row(number - self._before - 1), (row, cost))
-        self._connection.execute(_SEE_IDS, (self._before,))
+                self._put_aside(*self._row(number - before - 1), (row, cost))
+        connection.execute("DROP TABLE temp.new_keys")
+        connection.executemany(_SEE_IDS, [(before + first, before + last) for first, last in parts])
 
     def _insert(self, heading: Heading, places: tuple[int, ...], values: list[Any]) -> None:
         width, at = len(places), 0

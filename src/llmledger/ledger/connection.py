@@ -14,7 +14,7 @@ APPLICATION_ID = 0x6C6C6D6C
 """`llml` in the header of every ledger, so that `file` and we can tell it from other SQLite files."""
 
 READER_PATIENCE_S = 5.0
-_CACHE_KIB, _BULK_CACHE_KIB = 16_000, 24_000
+_CACHE_KIB, _BULK_CACHE_KIB = 16_000, 12_000
 _MAGIC = b"SQLite format 3\x00"
 _PAGE_COUNT_AT = 28
 

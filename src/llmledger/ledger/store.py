@@ -156,8 +156,8 @@ class Store:
             check_schema(connection, self.path)
             results = [apply(event) for event in events]
             connection.execute("COMMIT")
-            # One event of an import writes thousands of rows: every few of them make the log long enough.
-            self._since_checkpoint += max(len(events), (connection.total_changes - before) // 150)
+            # One event of an import writes thousands of rows: some ten thousand make the log long enough.
+            self._since_checkpoint += max(len(events), (connection.total_changes - before) // 400)
         except BaseException:
             self.books.forget()
             if connection.in_transaction:

@@ -18,8 +18,9 @@ from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
 from llmledger.operations._import_rows import PriceBook, Rows
 
-GATHERED = 20_000
-"""Records of one transaction when nobody else wants to write: each page of an index is then written for many of them."""
+GATHERED, MOST_GATHERED = 20_000, 40_000
+"""Records of one transaction when nobody else wants to write: each page of an index is then written for many of them. At
+least so many, and at most, when they are read faster than they are written."""
 MUCH = 24 << 20
 """From so many bytes on it pays to read in a process of its own, which takes a quarter of a second to start."""
 
@@ -103,9 +104,10 @@ class LedgerSink:
         return noted
 
     def take(self, batch: Batch) -> RecordCounts:
-        """Take one batch; write what has gathered, after what was written before, when it is enough."""
+        """Take one batch; write what has gathered when it is enough, and what was written before is done or it is much."""
         self._gathered = batch if self._gathered is None else self._gathered + batch
-        return self._write() if self._gathered.size >= GATHERED else RecordCounts()
+        is_free = self._writing is None or self._writing.done()
+        return self._write() if self._gathered.size >= (GATHERED if is_free else MOST_GATHERED) else RecordCounts()
 
     def finish(self) -> RecordCounts:
         """Wait until all is durable."""
