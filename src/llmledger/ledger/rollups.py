@@ -8,12 +8,14 @@ above the watermarks from the rows themselves, so no answer ever depends on how 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
+from functools import cache
 from operator import add
+from typing import Any, TypeAlias
 
 from llmledger.core.report import COUNTS
 from llmledger.core.stats import Sketch
@@ -27,6 +29,8 @@ UTC_DAYS, HOME_DAYS = 0, 1
 QUARTER, HOUR, UTC_DAY, HOME_DAY = 900, 3600, 86_400, 1
 """Grains of the sums by model."""
 MICRO = 1_000_000
+_QUARTERS_OF_HOUR, _HOURS_OF_DAY = HOUR // QUARTER, UTC_DAY // HOUR
+_QUARTERS_OF_DAY = _QUARTERS_OF_HOUR * _HOURS_OF_DAY
 
 _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
 _SUMS = (*COUNTS, *_UNITS, "cost_nanousd", "reconciled_nanousd")
@@ -60,32 +64,45 @@ class _Side:
     time: str
     watermark: str
     sums: str
+    """Of rows `r` and their traits `t`."""
+    parts: Mapping[str, str]
+    """What is added up of each sum, over rows of the same trait."""
+    by_trait: Mapping[str, str]
+    """Sums that follow from their number `g.requests` and the trait."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Days:
-    """The SQL that numbers the days of each calendar."""
-
-    utc: str
-    home: str
-
-
-Bounds = tuple[int, int]
-"""Ids: above the first, up to the second."""
+Sums: TypeAlias = tuple[int, ...]
+Key: TypeAlias = tuple[Any, ...]
 Calendars = tuple[tuple[int, int, int], ...]
 """Of each: its number in the cube, its grain among the sums by model, and where its day stands."""
 
-_UPSERT_DAY = (
-    f"INSERT INTO rollup_days (zone, day, model_id, attribution_id, trait_id, {', '.join(_SUMS)}) "
-    f"VALUES ({', '.join('?' * (5 + len(_SUMS)))}) ON CONFLICT DO UPDATE SET {_ADD_UP}"
+REQUESTS = _Side(
+    table="requests",
+    time="started_ms",
+    watermark="rolled_request",
+    sums=_FROM_REQUESTS,
+    parts={
+        "requests": "count(*)",
+        "unpriced": "count(*) - count(r.cost_nanousd)",
+        "untold": "sum(r.input_tokens IS NULL AND r.output_tokens IS NULL)",
+        **{name: f"COALESCE(sum(r.{name}), 0)" for name in (*_UNITS, "cost_nanousd")},
+    },
+    by_trait={
+        "failed": "g.requests * (t.status IN ('failed', 'interrupted'))",
+        "estimated": "g.requests * (t.usage_quality IN ('estimated', 'partial') OR t.cost_source = 'default')",
+    },
 )
-_UPSERT_SLOT = (
-    f"INSERT INTO rollup_quarters (grain, slot, model_id, billing, {', '.join(_SUMS)}) "
-    f"VALUES ({', '.join('?' * (4 + len(_SUMS)))}) ON CONFLICT DO UPDATE SET {_ADD_UP}"
+ADJUSTMENTS = _Side(
+    table="adjustments",
+    time="effective_ms",
+    watermark="rolled_adjustment",
+    sums=_FROM_ADJUSTMENTS,
+    parts={
+        **{name: f"sum(iif(r.kind = 'reconcile', 0, r.{name}))" for name in (*COUNTS, *_UNITS, "cost_nanousd")},
+        "reconciled_nanousd": "sum(iif(r.kind = 'reconcile', r.cost_nanousd, 0))",
+    },
+    by_trait={},
 )
-
-REQUESTS = _Side("requests", "started_ms", "rolled_request", _FROM_REQUESTS)
-ADJUSTMENTS = _Side("adjustments", "effective_ms", "rolled_adjustment", _FROM_ADJUSTMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +173,42 @@ def _roll_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, chunk
     with _transaction(connection):
         found = connection.execute("SELECT value FROM meta WHERE key = ?", (side.watermark,)).fetchone()
         low = 0 if found is None else int(found[0])
-        high, count, first, last = connection.execute(
-            f"SELECT max(id), count(*), min({side.time}), max({side.time}) FROM "
-            f"(SELECT id, {side.time} FROM {side.table} WHERE id > ? ORDER BY id LIMIT ?)",
+        units = ", ".join(_UNITS)
+        high, count, first, last, *told = connection.execute(
+            f"SELECT max(id), count(*), min({side.time}), max({side.time}), {', '.join(f'count({name})' for name in _UNITS)}"
+            f" FROM (SELECT id, {side.time}, {units} FROM {side.table} WHERE id > ? ORDER BY id LIMIT ?)",
             (low, chunk),
         ).fetchone()
         if not count:
             return 0
-        days = _Days(utc=f"r.{side.time} / {DAY_MS}", home=_home_day(f"r.{side.time}", first, last, zone))
-        # A ledger at home in UTC needs no second calendar.
-        calendars = ((UTC_DAYS, UTC_DAY, 0),) if zone is UTC else ((UTC_DAYS, UTC_DAY, 0), (HOME_DAYS, HOME_DAY, 1))
-        _add_days(connection, side, (low, high), days, calendars)
-        _add_slots(connection, side, (low, high), days, calendars)
-        _add_details(connection, side, (low, high), days, calendars)
+        rows = _Rows(side, (low, high), _home_day(f"r.{side.time}", first, last, zone), zone is UTC)
+        # Most units are never told: what is not there need not be added up.
+        silent = {name for name, told_of in zip(_UNITS, told, strict=True) if not told_of}
+        _add_sums(connection, rows, tuple(name for name in _SUMS if name not in silent))
+        _add_details(connection, rows)
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (side.watermark, str(high)),
         )
     return int(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one chunk."""
+
+    side: _Side
+    bounds: tuple[int, int]
+    """Ids: above the first, up to the second."""
+    home_day: str
+    """The SQL that numbers the home zone's days."""
+    is_home_utc: bool
+
+    @property
+    def calendars(self) -> Calendars:
+        """A ledger at home in UTC needs no second calendar."""
+        utc = (UTC_DAYS, UTC_DAY, 0)
+        return (utc,) if self.is_home_utc else (utc, (HOME_DAYS, HOME_DAY, 1))
 
 
 def _home_day(time: str, first: int, last: int, zone: tzinfo) -> str:
@@ -184,60 +219,75 @@ def _home_day(time: str, first: int, last: int, zone: tzinfo) -> str:
     return f"(({time} + {offset}) / {DAY_MS})"
 
 
-def _add_days(connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars) -> None:
-    """The day cube: read once by both calendars' days; what lies in two groups then adds up as it is written."""
-    rows = connection.execute(
-        f"SELECT {days.utc}, {days.home}, r.model_id, r.attribution_id, r.trait_id, {side.sums} "
-        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 1, 2, 3, 4, 5",
-        bounds,
-    ).fetchall()
-    for zone, _, place in calendars:
-        connection.executemany(_UPSERT_DAY, [(zone, row[place], *row[2:]) for row in rows])
+def _add_sums(connection: sqlite3.Connection, rows: _Rows, told: tuple[str, ...]) -> None:
+    """All sums, from rows that are read once, by quarter-hours: hours, days and the cube are made of these."""
+    found = connection.execute(_read_sums(rows.side, rows.home_day, told), rows.bounds).fetchall()
+    slots = _merged(((row[0], row[1], row[2], row[5]), row[6:]) for row in found)
+    hours = _merged(((slot // _QUARTERS_OF_HOUR, *key), sums) for (slot, *key), sums in slots.items())
+    sized: list[Key] = [(QUARTER, key[0], *key[2:], *sums) for key, sums in slots.items()]
+    sized += [(HOUR, key[0], *key[2:], *sums) for key, sums in hours.items()]
+    by_day = _merged(((hour // _HOURS_OF_DAY, *key), sums) for (hour, *key), sums in hours.items())
+    cube = _merged(((row[0] // _QUARTERS_OF_DAY, *row[1:5]), row[6:]) for row in found)
+    for zone, grain, place in rows.calendars:
+        sized += [(grain, key[place], *key[2:], *sums) for key, sums in by_day.items()]
+        placed = [(zone, key[place], *key[2:], *sums) for key, sums in cube.items()]
+        connection.executemany(_add_to("rollup_days", "zone, day, model_id, attribution_id, trait_id", told), placed)
+    connection.executemany(_add_to("rollup_quarters", "grain, slot, model_id, billing", told), sized)
 
 
-def _add_slots(connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars) -> None:
-    """The sums by model: read once by quarter-hours, of which hours and days are made."""
-    rows = connection.execute(
-        f"SELECT r.{side.time} / {QUARTER * 1000}, {days.utc}, {days.home}, r.model_id, t.billing, {side.sums} "
-        f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id WHERE r.id > ? AND r.id <= ? GROUP BY 1, 2, 3, 4, 5",
-        bounds,
-    ).fetchall()
-    slots = [(QUARTER, row[0], *row[3:]) for row in rows]
-    slots += _merged([(HOUR, row[0] * QUARTER // HOUR, *row[3:]) for row in rows])
-    for _, grain, place in calendars:
-        slots += _merged([(grain, row[1 + place], *row[3:]) for row in rows])
-    connection.executemany(_UPSERT_SLOT, slots)
+def _read_sums(side: _Side, home_day: str, told: tuple[str, ...]) -> str:
+    """The SQL of a chunk's sums: quarter-hour, home day, model, attribution, trait and billing come before them."""
+    parts = ", ".join(f"{side.parts[name]} AS {name}" for name in told if name in side.parts)
+    sums = ", ".join(side.by_trait.get(name, f"g.{name}" if name in side.parts else "0") for name in told)
+    return (
+        f"SELECT g.slot, g.home, g.model_id, g.attribution_id, g.trait_id, t.billing, {sums} FROM ("
+        f"SELECT r.{side.time} / {QUARTER * 1000} AS slot, {home_day} AS home, r.model_id, r.attribution_id, r.trait_id,"
+        f" {parts} FROM {side.table} r WHERE r.id > ? AND r.id <= ? GROUP BY 1, 2, 3, 4, 5"
+        ") g JOIN traits t ON t.id = g.trait_id"
+    )
 
 
-def _merged(rows: list[tuple[int | str, ...]]) -> list[tuple[int | str, ...]]:
-    """Rows of sums with the same first four values as one each."""
-    found: dict[tuple[int | str, ...], tuple[int | str, ...]] = {}
-    for row in rows:
-        key, sums = row[:4], row[4:]
+@cache
+def _add_to(table: str, keys: str, told: tuple[str, ...]) -> str:
+    """The SQL that adds told sums to a roll-up; a row that is new has 0 for the others."""
+    marks = ", ".join("?" * (keys.count(",") + 1))
+    values = ", ".join("?" if name in told else "0" for name in _SUMS)
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in told)
+    return (
+        f"INSERT INTO {table} ({keys}, {', '.join(_SUMS)}) VALUES ({marks}, {values}) ON CONFLICT DO UPDATE SET {sums}"
+    )
+
+
+def _merged(pairs: Iterable[tuple[Key, Sums]]) -> dict[Key, Sums]:
+    """Sums of the same key as one each."""
+    found: dict[Key, Sums] = {}
+    for key, sums in pairs:
         known = found.get(key)
         found[key] = sums if known is None else tuple(map(add, known, sums))
-    return [(*key, *sums) for key, sums in found.items()]
+    return found
 
 
-def _add_details(
-    connection: sqlite3.Connection, side: _Side, bounds: Bounds, days: _Days, calendars: Calendars
-) -> None:
+def _add_details(connection: sqlite3.Connection, rows: _Rows) -> None:
     """What no sum holds: the response times of requests, and the rare units, which have no column."""
-    columns = "r.latency_ms, r.first_token_ms, 1" if side is REQUESTS else "NULL, NULL, r.kind <> 'reconcile'"
-    rows = connection.execute(
-        f"SELECT {days.utc}, {days.home}, r.model_id, r.attribution_id, r.trait_id, r.other_usage, {columns} "
-        f"FROM {side.table} r WHERE r.id > ? AND r.id <= ?",
-        bounds,
+    side, calendars = rows.side, rows.calendars
+    columns, is_told = "NULL, NULL, r.kind <> 'reconcile'", "r.other_usage IS NOT NULL"
+    if side is REQUESTS:
+        columns = "r.latency_ms, r.first_token_ms, 1"
+        is_told += " OR r.latency_ms IS NOT NULL OR r.first_token_ms IS NOT NULL"
+    found = connection.execute(
+        f"SELECT r.{side.time} / {DAY_MS}, {rows.home_day}, r.model_id, r.attribution_id, r.trait_id, r.other_usage,"
+        f" {columns} FROM {side.table} r WHERE r.id > ? AND r.id <= ? AND ({is_told})",
+        rows.bounds,
     )
     times: dict[tuple[int, int, int], tuple[list[int], list[int]]] = {}
     units: Counter[tuple[int | str, ...]] = Counter()
-    for utc, home, model, attribution, trait, other, latency, first_token, counts in rows:
+    for utc, home, model, attribution, trait, other, latency, first_token, counts in found:
         if latency is not None or first_token is not None:
-            found = times.setdefault((utc, home, model), ([], []))
+            lists = times.setdefault((utc, home, model), ([], []))
             if latency is not None and latency >= 0:
-                found[0].append(latency)
+                lists[0].append(latency)
             if first_token is not None and first_token >= 0:
-                found[1].append(first_token)
+                lists[1].append(first_token)
         if other is not None and counts:
             for zone, _, place in calendars:
                 key = (zone, (utc, home)[place], model, attribution, trait)

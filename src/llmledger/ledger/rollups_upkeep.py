@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from llmledger.ledger.connection import is_writable, open_for_writing
+from llmledger.ledger.connection import in_bulk, is_writable, open_for_writing
 from llmledger.ledger.lock import FairLock, lock_path
 from llmledger.ledger.rollups import catch_up, rows_behind
 
@@ -16,7 +16,7 @@ PATIENCE_S = 1.0
 """How long one reader works on it; what is left is read from the rows, and is the next one's."""
 CHECKPOINT_S = 0.06
 """How much work lies between two checkpoints: a writer that works the log in for us would keep its own callers waiting."""
-CHUNK_S = 0.012
+CHUNK_S = 0.025
 """How much work a chunk should be, while others wait. Work and not time: a chunk does not get quicker by being smaller
 when it is the disk or the other processes of a busy machine that are slow."""
 FEWEST, FIRST = 100, 500
@@ -97,7 +97,11 @@ def keep_up(
         return 0
     deadline = None if patience_s is None else time.monotonic() + patience_s
     try:
-        with closing(open_for_writing(path)) as writing, closing(ChunkLock(path, writing)) as lock:
+        with (
+            closing(open_for_writing(path)) as writing,
+            in_bulk(writing),
+            closing(ChunkLock(path, writing)) as lock,
+        ):
             done = catch_up(
                 writing,
                 home_zone,

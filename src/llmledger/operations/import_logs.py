@@ -11,9 +11,10 @@ from typing import Protocol, Self
 
 from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
-from llmledger.ledger import Ledger, RecordCounts
+from llmledger.ledger import Ledger, RecordCounts, open_reader
 from llmledger.ledger.bulk import Heading, Sheaf
 from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, import_batch, read_notes
+from llmledger.ledger.rollups_upkeep import keep_up
 from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
 from llmledger.operations._import_rows import PriceBook, Rows
@@ -118,11 +119,17 @@ class LedgerSink:
         before = self._wait()
         if gathered is not None:
             self._writing = self._thread.submit(import_batch, self._ledger, gathered, now=self._now())
+            self._thread.submit(self._catch_up)
         return before
 
     def _wait(self) -> RecordCounts:
         writing, self._writing = self._writing, None
         return RecordCounts() if writing is None else writing.result()
+
+    def _catch_up(self) -> None:
+        """Roll up what was written, while more is read."""
+        with open_reader(self._ledger.path) as reader:
+            keep_up(reader.connection, reader.home_zone, patience_s=None)
 
     def __enter__(self) -> Self:
         return self
