@@ -106,6 +106,61 @@ def test_an_import_gives_way_between_two_sheaves(log: Path, ledger_path: Path) -
     assert (again, known[Booked.KNOWN], known[Booked.ADDED]) == (1, _MANY, 0)
 
 
+def test_packed_rows_come_back_whole_and_in_the_order_of_what_they_share(log: Path) -> None:
+    """Some tell more than others, some nothing but the least; the keys and digests go with them."""
+    sheaves, told = Sheaves(BOOK), [one for one in read(LogFile(log)) if isinstance(one, Imported)]
+    plain = [row for row in map(sheaves.row, told[:6]) if row is not None]
+    least = tuple(None if place in (5, 6, 7) else value for place, value in enumerate(plain[1]))
+    most = tuple(7 if value is None else value for value in plain[3])
+    other_heading = (1, *plain[4][1:])
+    mixed = [plain[0], least, plain[2], most, other_heading, plain[5]]
+
+    packed = Sheaf(SOURCE, (), pack(mixed), len(mixed))
+    assert packed.rows() == [plain[0], plain[2], plain[5], least, most, other_heading]
+    assert packed.unpacked().since_ms == min(row[4] for row in mixed)
+    assert Sheaf(SOURCE, (), pack([]), 0).rows() == []
+
+
+def test_what_turns_out_to_be_known_among_many_new_rows_is_taken_back(tmp_path: Path, ledger_path: Path) -> None:
+    """A sheaf is taken for new when none of some keys was seen: two were, one as it is and one with a smaller output."""
+    early, log = tmp_path / "s1.jsonl", tmp_path / "s2.jsonl"
+    early.write_text(line(7, minute=7) + line(8, minute=8, output=1))
+    log.write_text("".join(line(number, minute=number % 1000) for number in range(_MANY)))
+    import_files(ledger_path, [early])
+    result = import_files(ledger_path, [log])
+
+    assert (result.added, result.known, result.snapshots) == (_MANY - 2, 1, 1)
+    assert totals(ledger_path)[:3] == (_MANY, 10 * _MANY, 100 * _MANY)
+    assert rows(ledger_path, "SELECT count(*), count(DISTINCT request_id) FROM requests") == [(_MANY, _MANY)]
+    assert rows(
+        ledger_path, "SELECT count(*) FROM seen WHERE row NOT IN (SELECT id FROM requests) AND status < 16"
+    ) == [(0,)]
+    assert rows(ledger_path, "SELECT count(*) FROM seen WHERE status IN (0, 8)") == [(2 * _MANY,)]
+
+
+def test_a_bulk_write_that_fails_leaves_nothing_and_the_connection_as_it_was(ledger_path: Path) -> None:
+    """What follows it is as durable as ever."""
+
+    def fail(books: Books) -> None:
+        books.connection.execute("INSERT INTO models (provider, model) VALUES ('a', 'b')")
+        raise ValueError("a bad row")
+
+    def settings(books: Books) -> list[int]:
+        names = ("synchronous", "temp_store", "cache_size")
+        return [books.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    with open_ledger(ledger_path, now=lambda: NOON) as ledger:
+        before = ledger.call(settings)
+        inside = ledger.call(settings, is_bulk=True)
+        with pytest.raises(ValueError, match="a bad row"):
+            ledger.call(fail, is_bulk=True)
+        after = ledger.call(settings)
+
+    assert before == after == [2, 0, -16_000]
+    assert inside[:2] == [1, 2]
+    assert rows(ledger_path, "SELECT * FROM models") == []
+
+
 def test_the_same_rows_twice_in_one_transaction_count_once(log: Path, ledger_path: Path) -> None:
     """Their keys are written at its end."""
     sheaf = sheaf_of(log)
