@@ -27,6 +27,7 @@ PATIENT = Manners(patience_s=PATIENCE_S, open_patience_s=PATIENCE_S)
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
+_FIRST_ROWS, _MOST_ROWS = 10_000, 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,41 @@ class Batch:
         )
 
 
-def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts:
+class Pace:
+    """How much an import writes in one transaction: twice as much as before while nobody waits, little when one did.
+
+    Each page of an index is written once for all rows of a transaction; but whoever waits does so until their keys are
+    in too.
+    """
+
+    def __init__(self) -> None:
+        self._rows = _FIRST_ROWS
+
+    def taken(self, sheaves: Sequence[Sheaf]) -> Sequence[Sheaf]:
+        """The sheaves of the next transaction: one at least."""
+        total = count = 0
+        while count < len(sheaves) and (not count or total + sheaves[count].count <= self._rows):
+            total += sheaves[count].count
+            count += 1
+        return sheaves[:count]
+
+    def learn(self, *, is_awaited: bool) -> None:
+        """Whether somebody waited for the last one."""
+        self._rows = 0 if is_awaited else min(_MOST_ROWS, max(_FIRST_ROWS, 2 * self._rows))
+
+
+def import_batch(ledger: Ledger, batch: Batch, *, now: datetime, pace: Pace | None = None) -> RecordCounts:
     """Write a batch; each request counts once however often it is handed in. Raises StorageError.
 
-    In one transaction when nobody else wants to write meanwhile, else in several. How far the logs are read stands in
-    the last.
+    In as many transactions as the pace wants. How far the logs are read stands in the last.
     """
     booked: Counter[Booked] = Counter()
     rest: Sequence[Sheaf] = batch.sheaves
-    most = max(1, len(rest))
+    pace = pace or Pace()
     one_by_one = is_last = False
     while not is_last:
-        part = replace(batch, sheaves=rest[:most])
-        is_all = most >= len(rest)
+        part = replace(batch, sheaves=rest[:1] if one_by_one else pace.taken(rest))
+        is_all = len(part.sheaves) == len(rest)
         try:
             done, counts = ledger.call(
                 partial(_write, batch=part, now_ms=ms_of(now), is_all=is_all, one_by_one=one_by_one),
@@ -100,13 +123,11 @@ def import_batch(ledger: Ledger, batch: Batch, *, now: datetime) -> RecordCounts
         except sqlite3.IntegrityError:
             if one_by_one:
                 raise
-            one_by_one, most = True, 1
+            one_by_one = True
             continue
         booked += counts
         is_last = is_all and done == len(rest)
-        if done < len(part.sheaves):
-            # Somebody waits, or may: leave room for others between any two sheaves.
-            most = 1
+        pace.learn(is_awaited=done < len(part.sheaves))
         rest = rest[done:]
     return RecordCounts(
         added=booked[Booked.ADDED],

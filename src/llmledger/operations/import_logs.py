@@ -13,7 +13,7 @@ from llmledger.core.request import Attribution
 from llmledger.core.words import Billing
 from llmledger.ledger import Ledger, RecordCounts, open_reader
 from llmledger.ledger.bulk import Heading, Sheaf
-from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, import_batch, read_notes
+from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, Pace, import_batch, read_notes
 from llmledger.ledger.rollups_upkeep import keep_up
 from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
@@ -94,6 +94,7 @@ class LedgerSink:
         self._ledger = ledger
         self._now = now
         self._thread = ThreadPoolExecutor(1, "import")
+        self._pace = Pace()
         self._writing: Future[RecordCounts] | None = None
         self._gathered: Batch | None = None
 
@@ -118,7 +119,7 @@ class LedgerSink:
         gathered, self._gathered = self._gathered, None
         before = self._wait()
         if gathered is not None:
-            self._writing = self._thread.submit(import_batch, self._ledger, gathered, now=self._now())
+            self._writing = self._thread.submit(import_batch, self._ledger, gathered, now=self._now(), pace=self._pace)
             self._thread.submit(self._catch_up)
         return before
 
