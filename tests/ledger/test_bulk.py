@@ -108,8 +108,7 @@ def test_an_import_gives_way_between_two_sheaves(log: Path, ledger_path: Path) -
 
 def test_packed_rows_come_back_whole_and_in_the_order_of_what_they_share(log: Path) -> None:
     """Some tell more than others, some nothing but the least; the keys and digests go with them."""
-    sheaves, told = Sheaves(BOOK), [one for one in read(LogFile(log)) if isinstance(one, Imported)]
-    plain = [row for row in map(sheaves.row, told[:6]) if row is not None]
+    plain, _ = Sheaves(BOOK).rows(requests_of(read(LogFile(log)))[:6])
     least = tuple(None if place in (5, 6, 7) else value for place, value in enumerate(plain[1]))
     most = tuple(7 if value is None else value for value in plain[3])
     other_heading = (1, *plain[4][1:])
