@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import RunCli
 from tests.support.builders import NOON
+from tests.support.cli import CliResult
 from tests.support.proxy_program import until
 from tests.support.upstream import Upstream
 
@@ -135,8 +136,14 @@ def test_the_service_runs_the_real_proxy_until_it_is_uninstalled(
     assert f"The proxy listens at http://127.0.0.1:{port}." in installed.stderr
     assert "loginctl enable-linger" in installed.stderr
     assert oct(unit.stat().st_mode & 0o777) == "0o600"
-    status = run_cli("proxy", "status", env=manager.environ)
-    assert status.exit_code == 0
+    asked: list[CliResult] = []
+
+    def answers() -> bool:
+        asked.append(run_cli("proxy", "status", env=manager.environ))
+        return asked[-1].exit_code == 0
+
+    until(answers)  # it has two seconds for an answer, and this machine may be busy
+    status = asked[-1]
     assert "installed (~/.config/systemd/user/llmledger-proxy.service), runs" in status.stdout
     assert "ok (version" in status.stdout
 
