@@ -17,7 +17,7 @@ def test_every_kind_of_column_is_written_in_its_place():
     coded = Coded((3, 4), {3: ("100%", "%s"), 4: (None, 5)}, 1)
     columns = [(1, 2), (7, 7), (None, None), ("x%d", None), (True, True), Written((",f=%1,g=2", ",f=3,g=4"), 2), coded]
 
-    written = lines.of(Chunk(2, columns))
+    written = list(lines.of(Chunk(2, columns)))
 
     assert written == [
         "a%s=1,b=7,c=,d=<x%d>,e=<True>,f=%1,g=2,h=<%s>%;",
@@ -29,7 +29,7 @@ def test_rows_that_are_all_the_same_are_still_rows():
     """Without any column that differs."""
     lines = Lines(Style(("",)), "%", _texts)
 
-    assert lines.of(Chunk(3, [(None, None, None)])) == ["%"] * 3
+    assert list(lines.of(Chunk(3, [(None, None, None)]))) == ["%"] * 3
 
 
 def test_a_row_that_is_not_as_the_columns_say_is_written_by_itself():
@@ -37,7 +37,7 @@ def test_a_row_that_is_not_as_the_columns_say_is_written_by_itself():
     lines = Lines(Style(("a=", ",b=", ",c=", ",d=")), ";", _texts)
     columns = [Written(("a=1,b=1", "a=2,b=2", "a=3,b=3"), 2), Coded((1, 1, 1), {1: ("x",)}, 0), ("%", "%", "%")]
 
-    written = lines.of(Chunk(3, columns, {1: ("20%", None, "y", 5)}))
+    written = list(lines.of(Chunk(3, columns, {1: ("20%", None, "y", 5)})))
 
     assert written == ["a=1,b=1,c=<x>,d=<%>;", "a=<20%>,b=,c=<y>,d=<5>;", "a=3,b=3,c=<x>,d=<%>;"]
 
@@ -48,7 +48,7 @@ def test_equal_codes_of_two_dictionaries_are_not_mixed_up():
     one, other = {1: ("a", "e"), 2: ("b", "f")}, {1: ("c",), 2: (None,)}
 
     def written(first, second):
-        return lines.of(Chunk(2, [Coded(first, one, 0), Coded(second, other, 0), Coded(first, one, 1)]))
+        return list(lines.of(Chunk(2, [Coded(first, one, 0), Coded(second, other, 0), Coded(first, one, 1)])))
 
     assert written((1, 2), (1, 2)) == [":<a>:<c>:<e>", ":<b>::<f>"]
     assert written((1, 2), (2, 1)) == [":<a>::<e>", ":<b>:<c>:<f>"]
@@ -71,7 +71,7 @@ def test_a_dictionary_that_hardly_two_rows_share_is_looked_up_for_each_row(few):
         own = tuple(n % 10 if few else n // 2 * 2 for n in numbers)
         columns = [Coded(some, kinds, 0), Coded(own, sessions, 0), Coded(own, sessions, 1)]
 
-        written = lines.of(Chunk(4, columns))
+        written = list(lines.of(Chunk(4, columns)))
 
         assert written == [f"<k{kind}>-<s{n}>+<{n % 3}>" for kind, n in zip(some, own, strict=True)]
     # Two chunks, or twenty, until it is seen; from then on each entry is made once, and not each pair.
@@ -89,7 +89,7 @@ def test_texts_are_kept_from_chunk_to_chunk_within_bounds(monkeypatch):
 
     entries = {code: (letter,) for code, letter in enumerate("abcd")}
     lines = Lines(Style(("",)), "", texts)
-    found = [lines.of(Chunk(2, [Coded(codes, entries, 0)])) for codes in ((0, 1), (1, 1), (2, 1), (0, 1))]
+    found = [list(lines.of(Chunk(2, [Coded(codes, entries, 0)]))) for codes in ((0, 1), (1, 1), (2, 1), (0, 1))]
 
     assert found == [["<a>", "<b>"], ["<b>", "<b>"], ["<c>", "<b>"], ["<a>", "<b>"]]
     assert sorted(made) == ["a", "a", "b", "b", "c"]
@@ -104,5 +104,5 @@ def test_entries_that_are_looked_up_are_kept_within_bounds(monkeypatch):
     for chunk in range(20):
         codes = tuple(range(chunk * 4, chunk * 4 + 4))
 
-        assert lines.of(Chunk(4, [Coded(codes, entries, 0)])) == [f"<{code}>" for code in codes]
+        assert list(lines.of(Chunk(4, [Coded(codes, entries, 0)]))) == [f"<{code}>" for code in codes]
     assert len(lines._entries[0]) <= 9

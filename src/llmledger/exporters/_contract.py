@@ -7,7 +7,8 @@ A format is a module of this folder with:
     def write(table: Table) -> Iterator[str]  the text, in pieces; it never holds more than a piece of it
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal, Protocol
 
 from llmledger.core.export import Table
@@ -29,9 +30,11 @@ class Exporter(Protocol):
         """The text of a table, in pieces."""
 
 
-def pieces(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+def pieces(lines: Iterable[str]) -> Iterator[list[str]]:
     """Lines, some at a time."""
-    return (lines[place : place + PIECE] for place in range(0, len(lines), PIECE))
+    running = iter(lines)
+    while piece := list(islice(running, PIECE)):
+        yield piece
 
 
 def harmless_texts(values: Sequence[object]) -> list[str]:

@@ -1,6 +1,6 @@
 """Lines of text from columns: what rows share is written once, and a line is one format over what differs."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, repeat
 from operator import mod
@@ -51,8 +51,8 @@ class Lines:
         self._seen: dict[int, set[Hashable]] = {}
         self._poor = 0
 
-    def of(self, chunk: Chunk) -> list[str]:
-        """The lines of a chunk, in order."""
+    def of(self, chunk: Chunk) -> Iterable[str]:
+        """The lines of a chunk, in order, to be taken before those of the next; few are there at a time."""
         if not self._pieces:
             self._lay_out(chunk.columns)
         own: list[Iterable[object]] = []
@@ -64,11 +64,18 @@ class Lines:
             forms.clear()
         if new := set(keys) - forms.keys():
             forms |= {key: self._form(skeleton, chunk.columns, key) for key in new}
-        lines = list(map(mod, map(forms.__getitem__, keys), zip(*own, strict=True) if own else repeat((), chunk.size)))
-        for place, row in chunk.instead.items():
-            lines[place] = "".join(map(str.__add__, self._marks, self._texts(row))) + self._end
+        lines = map(mod, map(forms.__getitem__, keys), zip(*own, strict=True) if own else repeat((), chunk.size))
         self._judge(chunk, made=len(new))
-        return lines
+        return self._with_others(lines, chunk.instead) if chunk.instead else lines
+
+    def _with_others(self, lines: Iterable[str], instead: Mapping[int, Sequence[object]]) -> Iterator[str]:
+        """The lines of a chunk with those of its rows that are not as the columns have them."""
+        for place, line in enumerate(lines):
+            row = instead.get(place)
+            if row is None:
+                yield line
+            else:
+                yield "".join(map(str.__add__, self._marks, self._texts(row))) + self._end
 
     def _lay_out(self, columns: Sequence[Column]) -> None:
         """Find out which columns are written together, and which go into the forms."""

@@ -58,8 +58,7 @@ def write(table: Table) -> Iterator[str]:
     # A table without these columns is an empty one.
     places = [table.columns.index(name) for name in _NEEDED if name in table.columns]
     for chunk in table.chunks():
-        lines = [line for row in _rows(chunk, places) for line in _lines(row)]
-        yield from map("".join, pieces(lines))
+        yield from map("".join, pieces(line for row in _rows(chunk, places) for line in _lines(row)))
 
 
 def _rows(chunk: Chunk, places: Sequence[int]) -> Iterator[Sequence[Any]]:
