@@ -40,6 +40,8 @@ class _Plain:
     is_nullable: bool = False
 
 
+_RARE = frozenset(USAGE_COLUMNS) - {"input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens"}
+"""Units that few requests have."""
 _PLAIN = {
     "row": _Plain("%d", ("x.id",)),
     "request_id": _Plain("%s", ("lower(hex(x.request_id))",), is_text=True),
@@ -154,19 +156,39 @@ def _sql_of(name: str) -> str:
 def _in_style(run: Sequence[tuple[int, str]], style: Style) -> str:
     """One `printf` for columns side by side."""
     form, values = "", []
-    for place, name in run:
-        plain = _PLAIN[name]
-        quote = style.quote if plain.is_text else ""
-        form += style.marks[place].replace("%", "%%")
-        if plain.is_nullable:
-            (value,) = plain.values
-            quoted = f"{_text(quote)} || {value} || {_text(quote)}" if quote else value
-            values.append(f"ifnull({quoted}, {_text(style.unknown)})")
+    for is_rare, group in groupby(run, lambda column: column[1] in _RARE):
+        columns = list(group)
+        if is_rare:
             form += "%s"
-        else:
-            values += plain.values
-            form += quote + plain.form + quote
+            values.append(_all_or_none(columns, style))
+            continue
+        for place, name in columns:
+            plain = _PLAIN[name]
+            quote = style.quote if plain.is_text else ""
+            form += _escaped(style.marks[place])
+            if plain.is_nullable:
+                (value,) = plain.values
+                quoted = f"{_text(quote)} || {value} || {_text(quote)}" if quote else value
+                values.append(f"ifnull({quoted}, {_text(style.unknown)})")
+                form += "%s"
+            else:
+                values += plain.values
+                form += quote + plain.form + quote
     return f"printf({', '.join((_text(form), *values))})"
+
+
+def _all_or_none(columns: Sequence[tuple[int, str]], style: Style) -> str:
+    """Numbers of which a row rarely has any: looked at one by one only where it has."""
+    names = [f"x.{name}" for _, name in columns]
+    none = "".join(f"{style.marks[place]}{style.unknown}" for place, _ in columns)
+    form = "".join(f"{_escaped(style.marks[place])}%s" for place, _ in columns)
+    values = ", ".join(f"ifnull({name}, {_text(style.unknown)})" for name in names)
+    return f"iif(coalesce({', '.join(names)}) IS NULL, {_text(none)}, printf({_text(form)}, {values}))"
+
+
+def _escaped(mark: str) -> str:
+    """A mark in a form of `printf`."""
+    return mark.replace("%", "%%")
 
 
 def _text(text: str) -> str:
