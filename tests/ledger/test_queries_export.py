@@ -10,7 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.builders import NOON, a_begun, a_charge, a_finished, a_usage
+from tests.support.odd_requests import odd_requests
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, move, place_of, reversal, standing_of
 from llmledger.core.cost import Component
@@ -63,7 +66,7 @@ def _request(number: int) -> Finished:
         model=("gpt-5-mini", "", "x/y:free")[number % 3],
         client_request_id=texts[number % 8],
     )
-    nanousd = (0, None, 1, 10**9, 2_500_000_000, 999_999_999_999, 3_600_000)[number % 7]
+    nanousd = (0, None, 1, 10**9, 2_500_000_000, 999_999_999_999, 3_600_000, -5, -1_500_000_000)[number % 9]
     components = (Component("input_tokens", 1_200_000, 3_000_000), Component("output_tokens", 240, 600_000))
     return a_finished(
         begun,
@@ -123,6 +126,26 @@ def test_a_format_writes_columns_as_it_writes_rows(reader: Reader, name: str) ->
 
     assert isinstance(table.rows, Chunked)
     assert "".join(load(name).write(table)) == "".join(load(name).write(Table(table.columns, rows)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(some=st.lists(odd_requests(since=datetime(1970, 1, 1)), min_size=1, max_size=6))
+def test_any_requests_are_written_as_the_view_has_them(
+    tmp_path_factory: pytest.TempPathFactory, some: list[Finished]
+) -> None:
+    """Whatever they have in them, every other one corrected: the view's own rows, one by one, are the measure."""
+    path = tmp_path_factory.mktemp("any") / "ledger.db"
+    with open_ledger(path, now=lambda: NOON) as book:
+        book.record_many(some)
+        for finished in some[::2]:
+            book.adjust(*_corrections(0, finished))
+    with open_reader(path) as reader:
+        names = read_view(reader.connection, Window(), Selection()).columns
+        rows = reader.connection.execute(VIEW).fetchall()
+        for name in ("csv", "tsv", "json"):
+            written = "".join(load(name).write(read_view(reader.connection, Window(), Selection())))
+
+            assert written == "".join(load(name).write(Table(names, rows)))
 
 
 def test_csv_and_json_are_read_back_as_the_view_has_them(reader: Reader) -> None:
