@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmledger.core.export import Table
@@ -138,6 +138,8 @@ def test_strings_are_ascii_and_the_tags_keep_every_name() -> None:
 
 
 @given(nanousd=st.integers(-(10**15), 10**15), quantity=QUANTITIES, code=st.sampled_from(sorted(UNIT_BY_CODE)))
+@example(nanousd=3, quantity=2_000_000, code="rq")  # 1.5 of the last place: to the even 2
+@example(nanousd=5, quantity=2_000_000, code="rq")  # 2.5: to 2 as well
 def test_every_number_is_exact_to_twelve_places(nanousd: int, quantity: int | str, code: str) -> None:
     """Rounded half to even from exact fractions, as the long way over decimals has it."""
     components = json.dumps({code: [quantity, nanousd]})
