@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.billed_ledger import a_ledger, a_request, an_export, line, the_bill
+from tests.support.billed_ledger import MODEL, a_ledger, a_request, an_export, line, the_bill
 
 from llmledger.core.words import UsageQuality
 
@@ -85,3 +85,14 @@ def test_a_statement_in_another_currency_alone_is_not_said_to_count_tokens(run_c
     assert "OpenAI counted tokens for 2026-09-30 (UTC)" in " ".join(counted.split())
     assert "OpenAI billed for 2026-09-30 (UTC) what cannot be compared" in blank
     assert "give --fx CNY=RATE" in blank
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_a_bill_corrects_is_booked_under_the_ledgers_own_name(run_cli: Run, tmp_path: Path) -> None:
+    """The statement's model is the ledger's without its date: $1.90 more, and still one model in the report."""
+    rows = [*the_bill(), line("input_tokens", 7_600_000, "1.9")]
+    recorded = run_cli("reconcile", an_export(tmp_path / "cost.csv", *rows), "--record")
+    told = json.loads(run_cli("report", "--by", "model", "--charged", "--json").stdout)
+
+    assert recorded.exit_code == 0, recorded.stderr
+    assert {(row["model"], row["charged_usd"]) for row in told["rows"]} == {(f"openai/{MODEL}", "2.03")}

@@ -79,16 +79,28 @@ def test_a_hundred_disagreements_are_few_findings_with_the_same_sums() -> None:
 
 
 def test_large_requests_are_explained_one_by_one() -> None:
-    """Two prompts of 250,000 tokens at the long price, and two small ones at three times the price."""
+    """Two prompts of 250,000 tokens at the long price, which is twice the short one, and two small ones at twice the price."""
     large = [priced(a_row(number, usage={"input_tokens": 250_000, "output_tokens": 10})) for number in (1, 2)]
     small = rows()[2:4]
     lines = [a_bill(row)._replace(amount=2 * row.cost) for row in large]
-    lines += [a_bill(row)._replace(amount=3 * row.cost) for row in small]
+    lines += [a_bill(row)._replace(amount=2 * row.cost) for row in small]
     told = classes(found(lines, [*large, *small]))
 
     assert told == {
         "context tier": sum((row.cost for row in large), Decimal(0)),
-        "ambiguous (price differs or tier or batch)": 2 * sum((row.cost for row in small), Decimal(0)),
+        "ambiguous (price differs or tier or batch)": sum((row.cost for row in small), Decimal(0)),
+    }
+
+
+def test_different_prices_of_the_same_tokens_are_kept_apart() -> None:
+    """No mode costs eight times as much, so that is a price; three times as much may be part of a mode."""
+    eight, three = rows()[:4], rows()[4:8]
+    lines = [a_bill(row)._replace(amount=8 * row.cost) for row in eight]
+    lines += [a_bill(row)._replace(amount=3 * row.cost) for row in three]
+
+    assert classes(found(lines, [*eight, *three])) == {
+        "price differs": 7 * sum((row.cost for row in eight), Decimal(0)),
+        "ambiguous (price differs or tier or batch)": 2 * sum((row.cost for row in three), Decimal(0)),
     }
 
 
