@@ -11,6 +11,8 @@ import pytest
 from tests.support.source import FILES, FORMATS, SOURCE, all_imports, file_of, imports, part_of, target_part, tree
 from tests.support.unmeasured import unmeasured
 
+pytestmark = pytest.mark.unmeasured
+
 LAYERS = (
     {"__main__"},
     {"cli"},

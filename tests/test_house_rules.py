@@ -5,6 +5,8 @@ import ast
 import pytest
 from tests.support.source import FILES, FORMATS, ROOT, SOURCE, part_of, tree
 
+pytestmark = pytest.mark.unmeasured
+
 ABOVE_THE_LINE = {"cli", "api", "transport", "__init__", "__main__", "paths"}
 """Only these look at the clock, the environment and the places of files."""
 OWN_PROCESSES = {"local/_child.py", "operations/_import_apart.py"}

@@ -259,6 +259,7 @@ def test_a_history_is_drawn(run_cli: RunCli) -> None:
     assert "day" in run_cli("pricing", "history", "openrouter/moonshotai/kimi-k3").stderr
 
 
+@pytest.mark.unmeasured
 def test_the_packaged_table_has_no_error(run_cli: RunCli) -> None:
     """And its counts stand beside those of other tables."""
     checked, counted = run_cli("pricing", "check"), run_cli("pricing", "check", "--stats")

@@ -95,6 +95,7 @@ def test_a_capture_reads_as_expected(body: Path) -> None:
     assert as_written(*metered(body, [body.read_bytes()])) == expected
 
 
+@pytest.mark.unmeasured
 @bodies
 def test_a_capture_reads_the_same_byte_by_byte(body: Path) -> None:
     """Where the network cuts changes nothing, inside UTF-8 and inside a line ending included."""
@@ -103,6 +104,7 @@ def test_a_capture_reads_the_same_byte_by_byte(body: Path) -> None:
     assert metered(body, [data[at : at + 1] for at in range(len(data))]) == metered(body, [data])
 
 
+@pytest.mark.unmeasured
 @bodies
 def test_a_capture_reads_the_same_cut_in_two_anywhere(body: Path) -> None:
     """Each cut of one of the smaller captures; larger ones at every thirteenth byte."""
@@ -123,6 +125,7 @@ def test_a_capture_reads_the_same_at_random_cuts(body: Path, data: st.DataObject
     assert metered(body, pieces) == metered(body, [whole])
 
 
+@pytest.mark.unmeasured
 @bodies
 def test_a_capture_that_breaks_anywhere_never_claims_more_than_it_told(body: Path) -> None:
     """A connection reset after k bytes gives a reading; what it calls exact is the usage of the whole."""

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.claude_logs import MUCH, import_files, line, rows, totals
 from tests.support.laws import law
+from tests.support.unmeasured import unmeasured
 
 _CONTENT = """
 SELECT provider, model, project, session, started_at,
@@ -122,9 +123,10 @@ def _import_process(
     """A process that kills itself when the ledger's log has so many bytes, or after so many tens of folders."""
     root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", _SCRIPT, str(ledger), str(logs), str(wal_bytes), str(folders), str(much)]
-    return subprocess.Popen(command, cwd=root)
+    return subprocess.Popen(command, cwd=root, env=unmeasured())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("moments", [range(0, 20, 5), pytest.param(range(20), marks=pytest.mark.crash)], ids=len)
 def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: Path, moments: range) -> None:
     """Killed between commits, in the middle of them, and while rows are made; then run again to the end.
@@ -144,6 +146,7 @@ def test_sigkill_at_twenty_moments_doubles_nothing_and_loses_nothing(tmp_path: P
     assert codes.count(-signal.SIGKILL) >= len(moments) * 3 // 4
 
 
+@pytest.mark.unmeasured
 def test_several_processes_import_the_same_logs_at_once(tmp_path: Path) -> None:
     """Each may come first; together they write each request once, and none sees a locked ledger."""
     expected = _tree(tmp_path / "logs")

@@ -13,6 +13,8 @@ from llmledger.core.usage import UNIT_BY_PRICE_KEY, Usage
 from llmledger.pricebook import PriceBook
 from llmledger.pricebook.genai import PRICE_KEYS, PROVIDER_NAMES
 
+pytestmark = pytest.mark.unmeasured
+
 data = pytest.importorskip("genai_prices.data")
 
 WEDNESDAY = datetime(2026, 11, 18, 12, tzinfo=UTC)

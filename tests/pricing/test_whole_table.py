@@ -13,6 +13,8 @@ from llmledger.core.usage import UNIT_BY_NAME, Usage
 from llmledger.core.words import Outcome
 from llmledger.pricebook import Entry, PriceBook, packaged_folder
 
+pytestmark = pytest.mark.unmeasured
+
 FILES = sorted(path for path in packaged_folder().glob("*.toml") if path.name != "VERSION.toml")
 PROVIDERS = [path.stem for path in FILES]
 FRESH, CACHED, OUT = 600, 400, 100

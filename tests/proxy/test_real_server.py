@@ -10,6 +10,9 @@ import pytest
 from tests.support.proxy import running_proxy
 from tests.support.upstream import Upstream
 
+pytestmark = pytest.mark.unmeasured
+"""The clients, that is: the proxy has threads of its own."""
+
 QUESTION = [{"role": "user", "content": "Say hello."}]
 CASES = {
     "/llamacpp/v1/chat/completions": {"messages": QUESTION, "max_tokens": 12, "temperature": 0},

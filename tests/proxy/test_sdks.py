@@ -12,9 +12,10 @@ from tests.support.upstream import Upstream
 from llmledger.pricebook import load, packaged_folder
 from llmledger.transport import AsyncLedgerTransport, LedgerTransport, Metering
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecationWarning"),
+    pytest.mark.unmeasured,  # the clients, that is: the proxy has threads of its own
+]
 sdks = pytest.mark.parametrize("name", SDKS)
 clients = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
