@@ -79,11 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Measure no coverage where a test proves by sheer number: it would take three times as long.
-
-    So what is covered is covered by worked examples, every day, and not by the luck of a random one.
-    """
-    if not (item.get_closest_marker("law") or item.get_closest_marker("unmeasured")):
+    """Measure no coverage where a test proves by sheer number what others cover: it would take three times as long."""
+    if not item.get_closest_marker("unmeasured"):
         return (yield)
     tracer = sys.gettrace()
     sys.settrace(None)

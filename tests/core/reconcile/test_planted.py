@@ -41,9 +41,7 @@ def test_a_ledger_agrees_with_its_true_bill_at_every_grain(grain: Grain, seed: i
     assert comparison.ledger_requests > 0
 
 
-@pytest.mark.parametrize(
-    "with_keys", [pytest.param(True, id="keys"), pytest.param(False, id="no keys", marks=pytest.mark.unmeasured)]
-)
+@pytest.mark.parametrize("with_keys", [True, False], ids=["keys", "no keys"])
 @pytest.mark.parametrize("plant", list(PLANTS), ids=lambda plant: plant.__name__)
 @pytest.mark.parametrize("grain", list(Grain))
 def test_a_planted_cause_is_found_or_held_by_an_ambiguous_class(grain: Grain, plant: Plant, *, with_keys: bool) -> None:
@@ -58,7 +56,6 @@ def test_a_planted_cause_is_found_or_held_by_an_ambiguous_class(grain: Grain, pl
             assert cause is Cause.MATCHED or _odd(comparison)
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "pair", list(combinations(PLANTS, 2))[::7], ids=lambda pair: "+".join(p.__name__ for p in pair)
 )
