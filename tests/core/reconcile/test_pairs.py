@@ -9,6 +9,7 @@ from tests.support.plants import (
     PLANTS,
     Plant,
     alias,
+    batch,
     cached_split,
     capacity,
     day_boundary,
@@ -119,6 +120,7 @@ _FOUND_BEFORE: tuple[tuple[int, Grain, Plant, Plant], ...] = (
     (91_100, Grain.DAY, no_usage_chunk, inner_iterations),
     (91_103, Grain.METER, day_boundary, late_export),
     (91_107, Grain.MONEY, day_boundary, late_export),
+    (93_100, Grain.MONEY, day_boundary, batch),
 )
 """Cells that were found as something else before they taught us better."""
 

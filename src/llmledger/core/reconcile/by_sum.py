@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from llmledger.core.reconcile.aliases import lonely, twins
@@ -173,21 +174,31 @@ class Aggregate:
                 waiting[key[0]].append(key)
             else:
                 self._agreed(key, cell, view)
-        self._suspect(halves, sum(map(len, waiting.values())))
+        self._suspect(halves, [key for keys in waiting.values() for key in keys])
         for block, keys in sorted(waiting.items()):
             rows = self._rows_of(block, keys)
             for key in keys:
                 self._explained(key, self._view(key, self.table.cells[key], rows[key]))
 
-    def _suspect(self, halves: HalfHours, waiting: int) -> None:
+    def _suspect(self, halves: HalfHours, waiting: list[CellKey]) -> None:
         """Note the cells that days beginning elsewhere may have changed, where too little agrees to say whether they do."""
         cells = self.table.cells
         several = len({key[0] for key in cells}) > 1
         # A shift is found by the sums that it makes agree: amounts that differ for other reasons as well never would.
-        if several and not self._shift and self.grain is Grain.MONEY and 3 * waiting >= len(cells):
+        if several and not self._shift and self.grain is Grain.MONEY and 3 * len(waiting) >= len(cells):
             self._shiftable = frozenset(cells)
         elif several and waiting:
             self._shiftable = suspects(cells, halves, self._step * 4 + NANO, self._shift)
+            if self.grain is Grain.MONEY:
+                self._shiftable |= frozenset(self._opposite(waiting))
+
+    def _opposite(self, waiting: list[CellKey]) -> Iterator[CellKey]:
+        """The cells that lack what the period beside them has too much of, or the reverse: what a boundary moves, if not all."""
+        by_model = sorted(waiting, key=lambda key: (key[1:], key[0]))
+        for one, other in pairwise(by_model):
+            gaps = [self.table.cells[key].billed.total - self.table.cells[key].ledger.total for key in (one, other)]
+            if one[1:] == other[1:] and one[0][1] == other[0][0] and gaps[0] * gaps[1] < 0:
+                yield from (one, other)
 
     def _is_pruned(self, block: Block) -> bool:
         return block[0] + self._shift < self.source.pruned_before_ms
