@@ -62,7 +62,7 @@ class Lines:
         forms = self._forms.setdefault(skeleton, {})
         if len(forms) > MOST_REMEMBERED:
             forms.clear()
-        if new := set(keys) - forms.keys():
+        if new := set(keys).difference(forms):
             forms |= {key: self._form(skeleton, chunk.columns, key) for key in new}
         lines = map(mod, map(forms.__getitem__, keys), zip(*own, strict=True) if own else repeat((), chunk.size))
         self._judge(chunk, made=len(new))
@@ -143,7 +143,7 @@ class Lines:
         if len(entries) > MOST_REMEMBERED:
             entries.clear()
         codes = columns[piece.column].codes
-        for code in set(codes) - entries.keys():
+        for code in set(codes).difference(entries):
             entries[code] = self._entry(piece, columns, code)
         return map(entries.__getitem__, codes)
 

@@ -89,7 +89,7 @@ def read_lines(connection: sqlite3.Connection, where: str, params: Sequence[obje
         keys = list(zip(*ids, strict=True))
         if len(forms) > MOST_REMEMBERED:
             forms.clear()
-        if new := set(keys) - forms.keys():
+        if new := set(keys).difference(forms):
             known = [texts.of(numbers) for texts, numbers in zip(shared, ids, strict=True)]
             for key in new:
                 forms[key] = _form([texts[number] for texts, number in zip(known, key, strict=True)])
@@ -117,7 +117,8 @@ class _Texts:
         """By their numbers the texts of entries, among which are these."""
         if len(self._known) > MOST_REMEMBERED:
             self._known = {None: ""}
-        if new := set(numbers) - self._known.keys():
+        # Taking the keys away instead would go through all that is known, for every chunk.
+        if new := set(numbers).difference(self._known):
             for number, *values in self._connection.execute(self._select, (json.dumps(list(new)),)):
                 self._known[number] = "".join(map(_field, self._names, values))
         return self._known
