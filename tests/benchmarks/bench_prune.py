@@ -14,8 +14,8 @@ from tests.benchmarks.big_ledger import DAYS, END, make
 from llmledger.core.report import NUMBERS, Question
 from llmledger.core.window import Window
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.queries import aggregate
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.queries.aggregate import aggregate
+from llmledger.ledger.rollups.upkeep import keep_up
 from llmledger.operations.prune import PruneRequest, prune
 
 RATE = 500

@@ -15,9 +15,9 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.exporters import load
 from llmledger.ledger import open_reader
-from llmledger.ledger.queries import aggregate
-from llmledger.ledger.queries_export import read_view
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.queries.aggregate import aggregate
+from llmledger.ledger.queries.export import read_view
+from llmledger.ledger.rollups.upkeep import keep_up
 
 QUESTIONS = (
     ("7d by model, with percentiles", ("model",), "7d", "Europe/Berlin", True, "60 ms at 10 M"),

@@ -19,8 +19,8 @@ from tests.support.proxy_program import until
 from tests.support.upstream import Upstream
 
 from llmledger.cli._context import Surroundings, inside
-from llmledger.cli._proxy_service import _install, _status, _uninstall
-from llmledger.cli._service_unit import systemd_unit
+from llmledger.cli._proxy.service import _install, _status, _uninstall
+from llmledger.cli._proxy.service_unit import systemd_unit
 from llmledger.errors import AnswerIsNo
 
 SYSTEMCTL = """#!/bin/sh

@@ -307,7 +307,7 @@ def test_missing_response_times_are_not_put_down_to_pruning_alone(
 ) -> None:
     """Nothing was pruned here; there are only more rows than a report looks at one by one."""
     told = run_cli("report", "--by", "user")
-    monkeypatch.setattr("llmledger.ledger.queries.MANY_ROWS", 3)
+    monkeypatch.setattr("llmledger.ledger.queries.aggregate.MANY_ROWS", 3)
 
     untold = run_cli("report", "--by", "user")
 

@@ -19,7 +19,7 @@ from llmledger.ledger.booking import Booked, Books
 from llmledger.ledger.bulk import Heading, Sheaf, pack
 from llmledger.ledger.connection import open_for_writing
 from llmledger.ledger.imports import Batch, import_batch
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.rollups.upkeep import keep_up
 from llmledger.ledger.rows import ms_of
 from llmledger.ledger.witnesses import ALWAYS, time_of_others
 from llmledger.operations._import_rows import Rows, request_id_of

@@ -17,8 +17,8 @@ from tests.support.small_ledger import ms, write_ledger
 from llmledger.core.report import Question
 from llmledger.core.window import Window
 from llmledger.ledger.finding import Level
-from llmledger.ledger.queries import aggregate
-from llmledger.ledger.rollups_check import broken_rollups
+from llmledger.ledger.queries.aggregate import aggregate
+from llmledger.ledger.rollups.check import broken_rollups
 from llmledger.ledger.verification import verify
 
 MOMENTS = 20

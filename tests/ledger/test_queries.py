@@ -14,7 +14,7 @@ from llmledger.core.period import Clock, parse_period
 from llmledger.core.report import COST, Question
 from llmledger.core.selection import DIMENSIONS, Selection
 from llmledger.core.window import Window
-from llmledger.ledger.queries import aggregate
+from llmledger.ledger.queries.aggregate import aggregate
 
 
 @given(HISTORIES, st.lists(st.sampled_from([*DIMENSIONS, "tag:env"]), max_size=3, unique=True), st.sampled_from(ZONES))

@@ -23,8 +23,9 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.core.words import Status
 from llmledger.exporters import load
-from llmledger.ledger import Reader, open_ledger, open_reader, queries_export_columns, request_lines
-from llmledger.ledger.queries_export import read_records, read_view
+from llmledger.ledger import Reader, open_ledger, open_reader, request_lines
+from llmledger.ledger.queries import export_columns as queries_export_columns
+from llmledger.ledger.queries.export import read_records, read_view
 
 ROWS = 1300
 """More than two chunks."""

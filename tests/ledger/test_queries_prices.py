@@ -7,7 +7,7 @@ from tests.support.builders import NOON, a_charge, a_finished
 
 from llmledger.core.words import CostSource
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.queries_prices import disagreements
+from llmledger.ledger.queries.prices import disagreements
 
 
 def test_models_that_differ_by_more_than_one_percent_are_told(tmp_path: Path) -> None:

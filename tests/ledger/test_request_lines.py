@@ -23,7 +23,7 @@ from llmledger.errors import StorageError
 from llmledger.exporters import load
 from llmledger.ledger import Ledger, open_ledger, open_reader, request_lines
 from llmledger.ledger.connection import storage_errors
-from llmledger.ledger.queries_export import read_records
+from llmledger.ledger.queries.export import read_records
 from llmledger.ledger.request_lines import finished_from_object, read_lines
 from llmledger.ledger.rows import SELECT_ADJUSTMENT, SELECT_REQUEST, as_dict, finished_from_row
 from llmledger.operations.restore import open_lines, restore

@@ -23,9 +23,9 @@ from tests.support.slow_report import Entry, slow_sums
 from llmledger.core.report import Answer, Question
 from llmledger.core.selection import DIMENSIONS
 from llmledger.core.window import Window, from_unix_ms, zone_named
-from llmledger.ledger.queries import aggregate
+from llmledger.ledger.queries.aggregate import aggregate
 from llmledger.ledger.retention import Cut, begin_pruning, cut_for, measure, remove
-from llmledger.ledger.rollups import catch_up
+from llmledger.ledger.rollups.catch_up import catch_up
 
 DAY_ENDS = st.one_of(st.none(), st.integers(-30, 30))
 MOMENTS = st.integers(-40 * 24, 40 * 24).map(lambda hours: from_unix_ms(NEW_YORK_AUTUMN) + timedelta(hours=hours))

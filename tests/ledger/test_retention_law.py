@@ -31,10 +31,10 @@ from llmledger.core.selection import DIMENSIONS, Selection
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.exporters import load
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.queries import aggregate
-from llmledger.ledger.queries_export import read_records
-from llmledger.ledger.rollups import catch_up
-from llmledger.ledger.rollups_check import broken_rollups
+from llmledger.ledger.queries.aggregate import aggregate
+from llmledger.ledger.queries.export import read_records
+from llmledger.ledger.rollups.catch_up import catch_up
+from llmledger.ledger.rollups.check import broken_rollups
 from llmledger.operations.prune import PruneRequest, prune
 from llmledger.operations.restore import open_lines, restore
 

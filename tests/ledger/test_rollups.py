@@ -24,10 +24,10 @@ from tests.support.slow_report import Entry, slow_sums
 from llmledger.core.report import Question
 from llmledger.core.selection import DIMENSIONS, Selection
 from llmledger.core.window import Window, from_unix_ms
-from llmledger.ledger.queries import aggregate
-from llmledger.ledger.queries_plan import From, Span, make_plan, read_facts
-from llmledger.ledger.queries_shape import shape_of
-from llmledger.ledger.rollups import catch_up, read_watermarks, rows_behind
+from llmledger.ledger.queries.aggregate import aggregate
+from llmledger.ledger.queries.plan import From, Span, make_plan, read_facts
+from llmledger.ledger.queries.shape import shape_of
+from llmledger.ledger.rollups.catch_up import catch_up, read_watermarks, rows_behind
 
 ENDS = st.one_of(
     st.none(),

@@ -11,8 +11,8 @@ from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 
 from llmledger.core.window import zone_named
 from llmledger.ledger.retention import begin_pruning, end_pruning, measure, remove
-from llmledger.ledger.rollups import catch_up
-from llmledger.ledger.rollups_check import broken_rollups
+from llmledger.ledger.rollups.catch_up import catch_up
+from llmledger.ledger.rollups.check import broken_rollups
 
 
 def filled(home: str = "Europe/Berlin") -> sqlite3.Connection:

@@ -11,9 +11,9 @@ import pytest
 from tests.support.ledger_rows import Fact, LedgerRows, blank_ledger
 
 from llmledger.core.window import DAY_MS, unix_ms, zone_named
-from llmledger.ledger import statement_rows
 from llmledger.ledger.retention import begin_pruning, cut_for, measure, remove
-from llmledger.ledger.rollups import catch_up
+from llmledger.ledger.rollups.catch_up import catch_up
+from llmledger.ledger.statements import rows as statement_rows
 
 FIRST = datetime(2026, 8, 28, tzinfo=UTC)
 DAYS = 80

@@ -19,8 +19,8 @@ from llmledger.core.request import Charged, Finished
 from llmledger.core.usage import Usage
 from llmledger.core.words import Billing, CostSource
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.statement_rows import LedgerRows
-from llmledger.ledger.statement_sums import _MOST_TOGETHER
+from llmledger.ledger.statements.rows import LedgerRows
+from llmledger.ledger.statements.sums import _MOST_TOGETHER
 from llmledger.ledger.storable import LARGEST_COUNT, LARGEST_NANOUSD
 
 Clock = Callable[[], datetime]

@@ -18,7 +18,7 @@ from llmledger.core.request import Attribution, Charged, Finished
 from llmledger.core.words import CostSource
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.finding import Finding, Level
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.rollups.upkeep import keep_up
 from llmledger.ledger.verification import verify
 from llmledger.operations.prune import PruneRequest, prune
 

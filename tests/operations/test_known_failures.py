@@ -18,7 +18,7 @@ from llmledger.core.report import Question
 from llmledger.core.window import Window
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.finding import Level
-from llmledger.ledger.queries import aggregate
+from llmledger.ledger.queries.aggregate import aggregate
 from llmledger.ledger.verification import verify
 from llmledger.operations.prune import PruneRequest, prune
 

@@ -18,7 +18,7 @@ from llmledger.core.window import Window
 from llmledger.core.words import CostSource
 from llmledger.exporters import load, names
 from llmledger.ledger import open_ledger, open_reader
-from llmledger.ledger.queries_export import read_records, read_view
+from llmledger.ledger.queries.export import read_records, read_view
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "exporters"
 

@@ -57,7 +57,7 @@ def _is_a_proxy(world: Surroundings, address: str) -> bool:
     """Whether a proxy of ours is meant, or answers there: one may listen anywhere, and take `/v1/...` as it is."""
     if leads_to_a_proxy(world, address):
         return True
-    from llmledger.cli._proxy_health import health
+    from llmledger.cli._proxy.health import health
     from llmledger.operations.connect import LOOPBACK
 
     return parts_of(address).hostname in LOOPBACK and health(address) is not None

@@ -121,7 +121,7 @@ def check_tools(world: Surroundings) -> Iterator[Finding]:
     """Logs of other tools that could be read, and which of them will soon delete some that nobody has read."""
     from contextlib import ExitStack
 
-    from llmledger.cli._import_means import open_existing
+    from llmledger.cli._import.means import open_existing
     from llmledger.operations.import_plan import expiring_sources
 
     with ExitStack() as stack:
@@ -164,7 +164,7 @@ def check_reported(world: Surroundings) -> Iterator[Finding]:
     """What providers say that requests cost is what the price table makes of them."""
     from llmledger.core.money import money_text
     from llmledger.ledger import open_reader
-    from llmledger.ledger.queries_prices import disagreements
+    from llmledger.ledger.queries.prices import disagreements
 
     path = world.ledger_path()
     if not path.exists():
@@ -182,11 +182,11 @@ def check_statements(world: Surroundings) -> Iterator[Finding]:
     """Nothing came into a period after a statement settled it."""
     from contextlib import ExitStack
 
-    from llmledger.cli._import_means import open_existing
+    from llmledger.cli._import.means import open_existing
     from llmledger.core.money import money_text
     from llmledger.core.reconcile.cells import time_of
     from llmledger.core.reconcile.sentences import period_text
-    from llmledger.ledger.clearance import late_arrivals
+    from llmledger.ledger.statements.clearance import late_arrivals
 
     with ExitStack() as stack:
         reader = open_existing(stack, world.ledger_path())

@@ -17,7 +17,7 @@ VARIABLE_ENDINGS = ("_BASE_URL", "_API_BASE", "_HOST")
 
 def check_connections(world: Surroundings) -> Iterator[Finding]:
     """Tools and variables that point to this machine find somebody who listens."""
-    from llmledger.cli._connect_tools import addresses_of_providers, proxy_of, standing, tools
+    from llmledger.cli._connect.tools import addresses_of_providers, proxy_of, standing, tools
 
     proxy, address_of = proxy_of(world), addresses_of_providers(world)
     listening: dict[str, bool] = {}
@@ -36,7 +36,7 @@ def check_connections(world: Surroundings) -> Iterator[Finding]:
 
 
 def _service(world: Surroundings, url: str, listening: dict[str, bool]) -> Iterator[Finding]:
-    from llmledger.cli._service_manager import manager
+    from llmledger.cli._proxy.service_manager import manager
 
     service = manager(world, ())
     if service.is_installed and not _listens(url, listening):

@@ -64,7 +64,7 @@ def _models(world: Surroundings, incomplete: str) -> Iterator[str]:
 
 def _in_ledger(dimension: str, world: Surroundings, _incomplete: str) -> Iterator[str]:
     from llmledger.ledger import open_reader
-    from llmledger.ledger.queries_filter import read_dictionaries
+    from llmledger.ledger.queries.filter import read_dictionaries
 
     path = world.ledger_path()
     if not path.exists():

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmledger.cli._addresses import leads_to_a_proxy
-from llmledger.cli._connect_tools import Tool, addresses_of_providers, read_tool, tool
+from llmledger.cli._connect.tools import Tool, addresses_of_providers, read_tool, tool
 from llmledger.cli._context import Surroundings
-from llmledger.cli._proxy_text import BASE_URLS
+from llmledger.cli._proxy.text import BASE_URLS
 from llmledger.cli._render import warn
 from llmledger.clients import load, names
 from llmledger.clients._contract import Proxy

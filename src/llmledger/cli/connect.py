@@ -10,8 +10,8 @@ from llmledger.cli._render import Column, confirm_dry_run, envelope, note, out, 
 from llmledger.errors import AnswerIsNo, LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from llmledger.cli._connect_task import Done
-    from llmledger.cli._connect_tools import Tool
+    from llmledger.cli._connect.task import Done
+    from llmledger.cli._connect.tools import Tool
     from llmledger.clients._contract import Proxy
 
 SUMMARY = "Point Claude Code, Codex, Zed, aider and others at the proxy; --undo takes it back."
@@ -36,8 +36,8 @@ def command(
     The change is shown first, as a diff, and written with --yes. What was there before is kept; --undo puts it back,
     byte for byte, or takes only our values out of a file that you have edited since.
     """
-    from llmledger.cli._connect_task import connected, undone
-    from llmledger.cli._connect_tools import proxy_of, tool
+    from llmledger.cli._connect.task import connected, undone
+    from llmledger.cli._connect.tools import proxy_of, tool
 
     world = surroundings()
     proxy = proxy_of(world, url, project)
@@ -71,8 +71,8 @@ def command(
 
 def _all(world: Surroundings, *, undo: bool) -> "list[Tool]":
     """Every tool that is here and has settings to change, or that was connected from here."""
-    from llmledger.cli._connect_task import records
-    from llmledger.cli._connect_tools import tool, tools
+    from llmledger.cli._connect.task import records
+    from llmledger.cli._connect.tools import tool, tools
     from llmledger.operations.connection_store import names_kept
 
     if undo:
@@ -87,7 +87,7 @@ def _all(world: Surroundings, *, undo: bool) -> "list[Tool]":
 def _list(world: Surroundings, proxy: "Proxy", *, json: bool) -> None:
     from dataclasses import asdict
 
-    from llmledger.cli._connect_tools import addresses_of_providers, standing, tools
+    from llmledger.cli._connect.tools import addresses_of_providers, standing, tools
     from llmledger.cli._machine import shown_path
 
     address_of = addresses_of_providers(world)
@@ -128,7 +128,7 @@ def _tell(done: "Done", *, undo: bool) -> None:
 
 
 def _close(done: "list[Done]", problems: list[LedgerError], proxy: "Proxy", *, undo: bool, is_meant: bool) -> None:
-    from llmledger.cli._proxy_text import ACCESS_KEY_VARIABLE
+    from llmledger.cli._proxy.text import ACCESS_KEY_VARIABLE
     from llmledger.cli._start import listens
     from llmledger.operations.connect import State
 

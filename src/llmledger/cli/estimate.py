@@ -7,7 +7,7 @@ import typer
 from llmledger.cli._context import surroundings
 from llmledger.cli._estimates import DEFAULT_OUTPUT
 from llmledger.cli._options import JsonOption
-from llmledger.cli._run_input import read_prompt
+from llmledger.cli._run.input import read_prompt
 
 SUMMARY = "Estimate tokens and cost of a prompt on several models, offline."
 
@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Estimate tokens and cost of a prompt on several models, side by side; nothing is sent."""
     from llmledger.cli._estimates import show
-    from llmledger.cli._run_send import price_book
+    from llmledger.cli._run.send import price_book
     from llmledger.operations.choose_model import read_name
     from llmledger.operations.estimate import Question, estimate_prompt
 

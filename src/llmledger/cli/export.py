@@ -67,7 +67,7 @@ def command(
 
 
 def _write(reader: "Reader", request: "ExportRequest", file: object) -> int:
-    from llmledger.ledger.queries_export import count_selected
+    from llmledger.ledger.queries.export import count_selected
     from llmledger.operations.export import export
     from llmledger.operations.whole_file import Output
 

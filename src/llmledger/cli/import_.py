@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmledger.cli._context import surroundings
-from llmledger.cli._import_schedule import Schedule
+from llmledger.cli._import.schedule import Schedule
 from llmledger.cli._options import JsonOption, LedgerOption
 from llmledger.cli._render import note, out
 from llmledger.errors import InputFileError
@@ -44,7 +44,7 @@ def command(
     Shows a plan and asks. Only new lines are read. No prompt or answer is ever taken in.
     """
     if print_schedule is not None:
-        from llmledger.cli._import_schedule import command_line, schedule_text
+        from llmledger.cli._import.schedule import command_line, schedule_text
 
         out(schedule_text(print_schedule, command_line()))
         return
@@ -53,12 +53,12 @@ def command(
         _list_problems(path, json=json)
         return
     if source == "llmledger" and paths:
-        from llmledger.cli._import_restore import restore_files
+        from llmledger.cli._import.restore import restore_files
 
         restore_files(path, paths, json=json)
         return
-    from llmledger.cli._import_means import since_of, sources_of
-    from llmledger.cli._import_task import ImportTask
+    from llmledger.cli._import.means import since_of, sources_of
+    from llmledger.cli._import.task import ImportTask
 
     start, chosen = since_of(since), sources_of(source, paths)
     if not any(one.files for one in chosen):
@@ -75,8 +75,8 @@ def command(
 
 
 def _list_problems(path: Path, *, json: bool) -> None:
-    from llmledger.cli._import_means import open_existing
-    from llmledger.cli._import_show import show_problems
+    from llmledger.cli._import.means import open_existing
+    from llmledger.cli._import.show import show_problems
     from llmledger.ledger.imports import read_problems
 
     with ExitStack() as stack:

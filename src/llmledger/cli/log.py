@@ -45,7 +45,7 @@ def command(
             _show_running(reader, wanted)
             return
         window, selection = chosen.window(reader.home_zone), chosen.selection()
-        from llmledger.ledger.queries_log import find_rows
+        from llmledger.ledger.queries.log import find_rows
 
         rows = find_rows(reader.connection, window, selection, limit=limit or None)
         _show(_recorded(reader, rows), wanted, window.zone)

@@ -95,7 +95,7 @@ def pull(
             require_hash(path, sha256)
         model = link_file(path, surroundings().paths.models, require_name(name or _stem(what)))
     elif what in PULLABLE:
-        from llmledger.cli._run_model import pull as pull_by_name
+        from llmledger.cli._run.model import pull as pull_by_name
 
         model = pull_by_name(what)
     else:
@@ -114,8 +114,8 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="Such as smo
 
 def _offers() -> "tuple[Offer, ...]":
     from llmledger.cli._addresses import address_of
-    from llmledger.cli._run_model import key_of
-    from llmledger.cli._run_send import price_book
+    from llmledger.cli._run.model import key_of
+    from llmledger.cli._run.send import price_book
     from llmledger.local.server import is_available
     from llmledger.local.store import installed
     from llmledger.operations.backends import look_at_all

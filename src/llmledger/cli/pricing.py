@@ -2,25 +2,18 @@
 
 import typer
 
-from llmledger.cli import (
-    _pricing_check,
-    _pricing_cost,
-    _pricing_diff,
-    _pricing_history,
-    _pricing_list,
-    _pricing_set,
-    _pricing_show,
-    _pricing_update,
-)
+from llmledger.cli._pricing import check, cost, diff, history, show, update
+from llmledger.cli._pricing import list as list_
+from llmledger.cli._pricing import set as set_
 
 SUMMARY = "What models cost: list, show, cost, set, check, update, diff, history."
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help=SUMMARY)
-app.command("list")(_pricing_list.command)
-app.command("show")(_pricing_show.command)
-app.command("cost")(_pricing_cost.command)
-app.command("set")(_pricing_set.command)
-app.command("check")(_pricing_check.command)
-app.command("update")(_pricing_update.command)
-app.command("diff")(_pricing_diff.command)
-app.command("history")(_pricing_history.command)
+app.command("list")(list_.command)
+app.command("show")(show.command)
+app.command("cost")(cost.command)
+app.command("set")(set_.command)
+app.command("check")(check.command)
+app.command("update")(update.command)
+app.command("diff")(diff.command)
+app.command("history")(history.command)

@@ -4,18 +4,18 @@ from typing import Annotated
 
 import typer
 
-from llmledger.cli import _proxy_service
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import LedgerOption
+from llmledger.cli._proxy import service
 from llmledger.cli._render import note
 from llmledger.errors import UsageError
 
 SUMMARY = "Meter the programs you already use: they change a base URL and nothing else."
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-app.command("install")(_proxy_service.install)
-app.command("status")(_proxy_service.status)
-app.command("uninstall")(_proxy_service.uninstall)
+app.command("install")(service.install)
+app.command("status")(service.status)
+app.command("uninstall")(service.uninstall)
 
 
 @app.callback(invoke_without_command=True)
@@ -46,9 +46,9 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from llmledger.cli._connect_tools import unconnected
-    from llmledger.cli._proxy_serve import Service, serve_alone, serve_with_workers
-    from llmledger.cli._proxy_text import ACCESS_KEY_VARIABLE, finished_json, finished_line, what_to_set
+    from llmledger.cli._connect.tools import unconnected
+    from llmledger.cli._proxy.serve import Service, serve_alone, serve_with_workers
+    from llmledger.cli._proxy.text import ACCESS_KEY_VARIABLE, finished_json, finished_line, what_to_set
     from llmledger.proxy.safety import LOOPBACK
     from llmledger.proxy.serve import Place, bind
 

@@ -71,8 +71,8 @@ def command(
     Exit code 1 when more stays unexplained than --tolerance (the larger of $1 and 0.1 % of the bill). Prepaid credits:
     opening + bought - used - expired = closing; what was used is compared.
     """
-    from llmledger.cli._reconcile_kept import answer_about_kept, list_formats
-    from llmledger.cli._reconcile_task import Wish, compared, draft
+    from llmledger.cli._reconcile.kept import answer_about_kept, list_formats
+    from llmledger.cli._reconcile.task import Wish, compared, draft
 
     words = files or []
     wish = Wish(
@@ -123,9 +123,9 @@ def _class(text: str | None) -> str | None:
 
 
 def _answer(all_found: list[Any], *, by: str, class_: str | None, wanted: str) -> None:
-    from llmledger.cli._reconcile_data import as_csv, as_json
-    from llmledger.cli._reconcile_pages import as_html, as_markdown
-    from llmledger.cli._reconcile_text import Shown, as_text
+    from llmledger.cli._reconcile.data import as_csv, as_json
+    from llmledger.cli._reconcile.pages import as_html, as_markdown
+    from llmledger.cli._reconcile.text import Shown, as_text
     from llmledger.cli._render import envelope
     from llmledger.core.counted import counted
     from llmledger.core.reconcile.sentences import usd

@@ -37,7 +37,7 @@ def command(
     The usual options select the requests, as --unpriced or --since 2026-10. Rows stay as they are: each difference is
     a pair of corrections. Costs that the provider reported stay.
     """
-    from llmledger.cli._pricing_book import instant, open_book
+    from llmledger.cli._pricing.book import instant, open_book
     from llmledger.ledger import open_ledger
     from llmledger.operations.reprice import reprice, selected
 

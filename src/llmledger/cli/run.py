@@ -15,7 +15,7 @@ from llmledger.cli._attribution import (
 )
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption, LedgerOption
-from llmledger.cli._run_input import STDIN, read_attachments, read_money, read_options, read_prompt
+from llmledger.cli._run.input import STDIN, read_attachments, read_money, read_options, read_prompt
 
 SUMMARY = "Run a prompt on a model and keep a record of it."
 
@@ -71,8 +71,8 @@ def command(
 
     Without --model: LLMLEDGER_MODEL, the config, a running Ollama, the embedded model; never a paid one.
     """
-    from llmledger.cli._run_model import Wanted
-    from llmledger.cli._run_send import Manner, earlier_conversation, send, show_estimate
+    from llmledger.cli._run.model import Wanted
+    from llmledger.cli._run.send import Manner, earlier_conversation, send, show_estimate
     from llmledger.dialects._contract import Prompt
 
     text = read_prompt(prompt, stdin_is_attached=STDIN in (attachment or ()))

@@ -109,7 +109,7 @@ class _CannotListen(UsageError):
 @contextmanager
 def _metered(ledger: "Path | None", who: "Attribution", tally: Tally) -> Iterator[str]:
     """A proxy in a thread of its own; at the end requests are served, written down and counted. Gives its address."""
-    from llmledger.cli._proxy_setup import proxy_setup
+    from llmledger.cli._proxy.setup import proxy_setup
     from llmledger.cli._writing import writing
     from llmledger.proxy.application import application
     from llmledger.proxy.serve import Place, bind, run

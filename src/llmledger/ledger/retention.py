@@ -16,7 +16,7 @@ from pathlib import Path
 
 from llmledger.core.stats import Sketch
 from llmledger.core.window import day_number, day_of_number, day_start, from_unix_ms, local_day, unix_ms
-from llmledger.ledger.rollups import (
+from llmledger.ledger.rollups.catch_up import (
     HOME_DAY,
     HOME_DAYS,
     HOUR,

@@ -9,7 +9,7 @@ from llmledger.ledger.finding import Finding, Level, broken, kept
 from llmledger.ledger.promises import PROMISES, RESTORE, Promise
 from llmledger.ledger.reader import Reader
 from llmledger.ledger.receipts_check import check_receipts
-from llmledger.ledger.rollups_check import ROLLUP_PROMISES
+from llmledger.ledger.rollups.check import ROLLUP_PROMISES
 
 SHOWN = 5
 """How many places of each broken promise are named."""

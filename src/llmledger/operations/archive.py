@@ -13,7 +13,7 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.errors import InputFileError, StorageError
 from llmledger.exporters import load
-from llmledger.ledger.queries_export import read_contents, read_records
+from llmledger.ledger.queries.export import read_contents, read_records
 from llmledger.ledger.retention import Cut
 from llmledger.operations.build_report import Source
 from llmledger.operations.restore import open_lines

@@ -12,8 +12,8 @@ from llmledger.core.selection import BILLINGS, Selection, parse_choices
 from llmledger.core.window import Window
 from llmledger.core.words import Billing
 from llmledger.errors import UsageError
-from llmledger.ledger.queries import Connection
-from llmledger.ledger.queries_log import find_rows
+from llmledger.ledger.queries.aggregate import Connection
+from llmledger.ledger.queries.log import find_rows
 from llmledger.ledger.standing import Recorded, recorded_row
 
 BILLING = "billing"

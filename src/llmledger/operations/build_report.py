@@ -8,8 +8,8 @@ from typing import Protocol
 from llmledger.core.report import UNPRICED, Answer, Question, Report
 from llmledger.core.selection import ALL_TAGS, Selection
 from llmledger.core.window import Window
-from llmledger.ledger.queries import Connection, aggregate
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.queries.aggregate import Connection, aggregate
+from llmledger.ledger.rollups.upkeep import keep_up
 from llmledger.reports.usage import Look, check_sort, compose
 
 

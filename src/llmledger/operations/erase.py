@@ -9,7 +9,7 @@ from pathlib import Path
 from llmledger.core.erasure import Eraser
 from llmledger.ledger.connection import open_for_reading, open_for_writing, storage_errors
 from llmledger.ledger.erasure import apply_traces, find_traces, leftovers, rebuild
-from llmledger.ledger.rollups_upkeep import ChunkLock
+from llmledger.ledger.rollups.upkeep import ChunkLock
 from llmledger.ledger.spool import forget_in_unreadable, spools_with
 from llmledger.operations._erase_archives import Rewritten, erase_archives
 

@@ -11,7 +11,7 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.errors import UsageError
 from llmledger.exporters import load, names
-from llmledger.ledger.queries_export import read_records, read_view
+from llmledger.ledger.queries.export import read_records, read_view
 from llmledger.operations.build_report import ReportRequest, Source, build_report
 from llmledger.operations.whole_file import Output
 from llmledger.reports.flat import json_lines, titles

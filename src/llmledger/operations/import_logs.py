@@ -14,7 +14,7 @@ from llmledger.core.words import Billing
 from llmledger.ledger import Ledger, RecordCounts, open_reader
 from llmledger.ledger.bulk import Heading, Sheaf
 from llmledger.ledger.imports import PATIENCE_S, Batch, FileNote, Pace, import_batch, read_notes
-from llmledger.ledger.rollups_upkeep import keep_up
+from llmledger.ledger.rollups.upkeep import keep_up
 from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
 from llmledger.operations._import_rows import PriceBook, Rows

@@ -14,7 +14,7 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.ledger import open_ledger, open_reader
 from llmledger.ledger.merging import count_of_reconciled, has_pruned_detail
-from llmledger.ledger.queries_export import read_records
+from llmledger.ledger.queries.export import read_records
 from llmledger.operations.restore import Restored, of_plain, take_in
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from pathlib import Path
 from llmledger.core.money import usd_text
 from llmledger.core.window import from_unix_ms, unix_ms, zone_named
 from llmledger.errors import AnswerIsNo
-from llmledger.ledger.clearance import uncleared
 from llmledger.ledger.connection import open_for_writing, storage_errors
 from llmledger.ledger.retention import Cut, begin_pruning, cut_for, end_pruning, measure, remove
-from llmledger.ledger.rollups import catch_up
-from llmledger.ledger.rollups_upkeep import ChunkLock
+from llmledger.ledger.rollups.catch_up import catch_up
+from llmledger.ledger.rollups.upkeep import ChunkLock
+from llmledger.ledger.statements.clearance import uncleared
 from llmledger.ledger.upkeep import vacuum
 from llmledger.operations.archive import Archive, Named, archive
 from llmledger.operations.build_report import Source

@@ -16,7 +16,7 @@ from llmledger.core.statement import EXACT, StatementLine
 from llmledger.core.words import Billing, CostSource, Status, UsageQuality
 from llmledger.errors import UsageError
 from llmledger.ledger import Ledger
-from llmledger.ledger.statement_store import Clearing, Settled, record_statement, undo_statement
+from llmledger.ledger.statements.store import Clearing, Settled, record_statement, undo_statement
 from llmledger.operations.reconcile import Reconciliation
 
 NANO = 10**9

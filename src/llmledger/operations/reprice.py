@@ -11,8 +11,8 @@ from llmledger.core.request import id_text
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.core.words import CostSource, is_estimated
-from llmledger.ledger.queries import Connection
-from llmledger.ledger.queries_log import find_rows
+from llmledger.ledger.queries.aggregate import Connection
+from llmledger.ledger.queries.log import find_rows
 from llmledger.ledger.standing import Recorded, recorded_row
 from llmledger.operations.charge import Prices, by_served_model, sum_costs
 

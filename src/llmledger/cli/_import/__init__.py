@@ -1,0 +1,1 @@
+"""The parts of `import`: its plan, its run, restoring what was exported, and schedules."""

@@ -1,0 +1,1 @@
+"""The parts of `reconcile`: fetching, comparing, recorded statements, and how the answer is written."""
