@@ -48,7 +48,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, flo
     peak = 0.0
     while process.poll() is None:
         peak = max(peak, _resident_mb(process.pid))
-        time.sleep(0.01)
+        time.sleep(0.05)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
     return time.perf_counter() - began, peak

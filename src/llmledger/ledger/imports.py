@@ -27,7 +27,7 @@ PATIENT = Manners(patience_s=PATIENCE_S, open_patience_s=PATIENCE_S)
 PROBLEMS_KEPT = 1_000
 """Of one file; the rest are counted in its note alone."""
 _ASKED_AT_ONCE = 500
-_FIRST_ROWS, _MOST_ROWS = 10_000, 40_000
+_FIRST_ROWS, _MOST_ROWS = 10_000, 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from llmledger.operations._import_apart import read_apart
 from llmledger.operations._import_reading import Errand, Parcel, read_logs, unread_bytes
 from llmledger.operations._import_rows import PriceBook, Rows
 
-GATHERED, MOST_GATHERED = 20_000, 40_000
+GATHERED, MOST_GATHERED = 20_000, 30_000
 """Records of one transaction when nobody else wants to write: each page of an index is then written for many of them. At
 least so many, and at most, when they are read faster than they are written."""
 MUCH = 24 << 20
