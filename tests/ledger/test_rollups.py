@@ -1,6 +1,8 @@
 """Roll-ups answer exactly what the rows answer, however far they are, at every grain, in every zone."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.support.slow_report import Entry, slow_sums
 
 from llmledger.core.report import Question
 from llmledger.core.selection import DIMENSIONS, Selection
+from llmledger.core.stats import Sketch
 from llmledger.core.window import Window, from_unix_ms
 from llmledger.ledger.queries.aggregate import aggregate
 from llmledger.ledger.queries.plan import From, Span, make_plan, read_facts
@@ -168,6 +171,32 @@ def test_a_catch_up_stops_between_chunks_when_it_may_not_go_on() -> None:
 
     assert catch_up(connection, "UTC", may_go_on=lambda: next(answers), size=lambda _: 2) == 4
     assert rows_behind(connection) == 1
+
+
+def test_who_was_slower_adds_nothing_that_is_there_already(tmp_path: Path) -> None:
+    """A chunk is read before the lock is held; somebody else may roll it up meanwhile."""
+    connection, other = blank_ledger(str(tmp_path / "ledger.db")), sqlite3.connect(tmp_path / "ledger.db")
+    rows = LedgerRows(connection)
+    for _ in range(5):
+        rows.add(Fact(cost=7, latency_ms=5, other_usage={"images": "2"}))
+    connection.commit()
+    held: list[int] = []
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        if not held:
+            other.isolation_level = None
+            held.append(catch_up(other, "UTC", size=lambda _: 4))
+        yield
+
+    assert (catch_up(connection, "UTC", hold=hold, size=lambda _: 3), held) == (0, [5])
+    assert rows_behind(connection) == 0
+    assert connection.execute("SELECT requests, cost_nanousd FROM rollup_days").fetchall() == [(5, 35)]
+    assert connection.execute("SELECT micro_quantity FROM rollup_units").fetchall() == [(10_000_000,)]
+    assert connection.execute("SELECT DISTINCT requests FROM rollup_quarters").fetchall() == [(5,)]
+    times = Sketch()
+    times.add_bytes(connection.execute("SELECT latency FROM rollup_sketches").fetchone()[0])
+    assert times.count == 5
 
 
 def test_a_chunk_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

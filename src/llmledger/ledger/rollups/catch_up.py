@@ -22,8 +22,8 @@ from llmledger.core.stats import Sketch
 from llmledger.core.usage import COLUMN_UNITS
 from llmledger.core.window import DAY_MS, stretches, zone_named
 
-CHUNK = 3_000
-"""Rows per transaction: others wait for the write lock no longer than one chunk takes."""
+CHUNK = 6_000
+"""Rows per transaction at most: others wait for the write lock no longer than it takes to add one chunk's sums."""
 UTC_DAYS, HOME_DAYS = 0, 1
 """The two calendars of the day cube."""
 QUARTER, HOUR, UTC_DAY, HOME_DAY = 900, 3600, 86_400, 1
@@ -142,18 +142,21 @@ def catch_up(
 ) -> int:
     """Roll up what is above the watermarks, chunk by chunk; returns how many rows and adjustments.
 
-    Each chunk is written inside `hold`, the lock that writers share; between two of them nothing is held, `may_go_on`
-    is asked, and `size` says how many rows come next, given how many may. Raises sqlite3.Error when it cannot be written.
+    Each chunk is read while others write, and written inside `hold`, the lock that writers share; between two of them
+    nothing is held, `may_go_on` is asked, and `size` says how many rows come next, given how many may. Raises
+    sqlite3.Error when it cannot be written.
     """
     zone = zone_named(home_zone)
     done = 0
     for side in (REQUESTS, ADJUSTMENTS):
         while may_go_on():
-            chunk = size(CHUNK)
+            most = size(CHUNK)
+            chunk = _read_chunk(connection, side, zone, most)
+            if chunk is None:
+                break
             with hold():
-                rolled = _roll_chunk(connection, side, zone, chunk)
-            done += rolled
-            if rolled < chunk:
+                done += _add_chunk(connection, chunk)
+            if chunk.count < most:
                 break
     return done
 
@@ -167,30 +170,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _roll_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, chunk: int) -> int:
-    with _transaction(connection):
-        found = connection.execute("SELECT value FROM meta WHERE key = ?", (side.watermark,)).fetchone()
-        low = 0 if found is None else int(found[0])
-        units = ", ".join(_UNITS)
-        high, count, first, last, *told = connection.execute(
-            f"SELECT max(id), count(*), min({side.time}), max({side.time}), {', '.join(f'count({name})' for name in _UNITS)}"
-            f" FROM (SELECT id, {side.time}, {units} FROM {side.table} WHERE id > ? ORDER BY id LIMIT ?)",
-            (low, chunk),
-        ).fetchone()
-        if not count:
-            return 0
-        rows = _Rows(side, (low, high), _home_day(f"r.{side.time}", first, last, zone), zone is UTC)
-        # Most units are never told: what is not there need not be added up.
-        silent = {name for name, told_of in zip(_UNITS, told, strict=True) if not told_of}
-        _add_sums(connection, rows, tuple(name for name in _SUMS if name not in silent))
-        _add_details(connection, rows)
-        connection.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (side.watermark, str(high)),
-        )
-    return int(count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +190,63 @@ class _Rows:
         return (utc,) if self.is_home_utc else (utc, (HOME_DAYS, HOME_DAY, 1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What the rows of one chunk add to the roll-ups."""
+
+    rows: _Rows
+    count: int
+    told: tuple[str, ...]
+    """The sums that anything told of: what is not there need not be added up."""
+    days: list[Key]
+    quarters: list[Key]
+    units: "Counter[tuple[int | str, ...]]"
+    sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]]
+
+
+def _watermark(connection: sqlite3.Connection, side: _Side) -> int:
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (side.watermark,)).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def _read_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, most: int) -> _Chunk | None:
+    """The next rows above the watermark, added up; nobody waits for it. None when there are none.
+
+    Rows never change, and they only go when the roll-ups hold them: the watermark is another one then.
+    """
+    low = _watermark(connection, side)
+    units = ", ".join(_UNITS)
+    high, count, first, last, *told = connection.execute(
+        f"SELECT max(id), count(*), min({side.time}), max({side.time}), {', '.join(f'count({name})' for name in _UNITS)}"
+        f" FROM (SELECT id, {side.time}, {units} FROM {side.table} WHERE id > ? ORDER BY id LIMIT ?)",
+        (low, most),
+    ).fetchone()
+    if not count:
+        return None
+    rows = _Rows(side, (low, high), _home_day(f"r.{side.time}", first, last, zone), zone is UTC)
+    silent = {name for name, told_of in zip(_UNITS, told, strict=True) if not told_of}
+    names = tuple(name for name in _SUMS if name not in silent)
+    return _Chunk(rows, int(count), names, *_sums(connection, rows, names), *_details(connection, rows))
+
+
+def _add_chunk(connection: sqlite3.Connection, chunk: _Chunk) -> int:
+    """Add a chunk and move the watermark behind it; how many rows: none when somebody else was here meanwhile."""
+    side, (low, high) = chunk.rows.side, chunk.rows.bounds
+    with _transaction(connection):
+        if _watermark(connection, side) != low:
+            return 0
+        to_days = _add_to("rollup_days", "zone, day, model_id, attribution_id, trait_id", chunk.told)
+        connection.executemany(to_days, chunk.days)
+        connection.executemany(_add_to("rollup_quarters", "grain, slot, model_id, billing", chunk.told), chunk.quarters)
+        _add_units(connection, chunk.units)
+        _add_sketches(connection, chunk.sketches)
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (side.watermark, str(high)),
+        )
+    return chunk.count
+
+
 def _home_day(time: str, first: int, last: int, zone: tzinfo) -> str:
     """The SQL that numbers the home zone's days; its clock may change within a chunk."""
     parts = list(stretches(first, last + 1, zone))
@@ -219,8 +255,8 @@ def _home_day(time: str, first: int, last: int, zone: tzinfo) -> str:
     return f"(({time} + {offset}) / {DAY_MS})"
 
 
-def _add_sums(connection: sqlite3.Connection, rows: _Rows, told: tuple[str, ...]) -> None:
-    """All sums, from rows that are read once, by quarter-hours: hours, days and the cube are made of these."""
+def _sums(connection: sqlite3.Connection, rows: _Rows, told: tuple[str, ...]) -> tuple[list[Key], list[Key]]:
+    """What goes to the cube, and to the sums by model: all of it is made of sums by quarter-hour, so rows are read once."""
     found = connection.execute(_read_sums(rows.side, rows.home_day, told), rows.bounds).fetchall()
     slots = _merged(((row[0], row[1], row[2], row[5]), row[6:]) for row in found)
     hours = _merged(((slot // _QUARTERS_OF_HOUR, *key), sums) for (slot, *key), sums in slots.items())
@@ -228,11 +264,11 @@ def _add_sums(connection: sqlite3.Connection, rows: _Rows, told: tuple[str, ...]
     sized += [(HOUR, key[0], *key[2:], *sums) for key, sums in hours.items()]
     by_day = _merged(((hour // _HOURS_OF_DAY, *key), sums) for (hour, *key), sums in hours.items())
     cube = _merged(((row[0] // _QUARTERS_OF_DAY, *row[1:5]), row[6:]) for row in found)
+    placed: list[Key] = []
     for zone, grain, place in rows.calendars:
         sized += [(grain, key[place], *key[2:], *sums) for key, sums in by_day.items()]
-        placed = [(zone, key[place], *key[2:], *sums) for key, sums in cube.items()]
-        connection.executemany(_add_to("rollup_days", "zone, day, model_id, attribution_id, trait_id", told), placed)
-    connection.executemany(_add_to("rollup_quarters", "grain, slot, model_id, billing", told), sized)
+        placed += [(zone, key[place], *key[2:], *sums) for key, sums in cube.items()]
+    return placed, sized
 
 
 def _read_sums(side: _Side, home_day: str, told: tuple[str, ...]) -> str:
@@ -267,8 +303,10 @@ def _merged(pairs: Iterable[tuple[Key, Sums]]) -> dict[Key, Sums]:
     return found
 
 
-def _add_details(connection: sqlite3.Connection, rows: _Rows) -> None:
-    """What no sum holds: the response times of requests, and the rare units, which have no column."""
+def _details(
+    connection: sqlite3.Connection, rows: _Rows
+) -> "tuple[Counter[tuple[int | str, ...]], dict[tuple[int, int, int], tuple[Sketch, Sketch]]]":
+    """What no sum holds: the rare units, which have no column, and the response times of requests."""
     side, calendars = rows.side, rows.calendars
     columns, is_told = "NULL, NULL, r.kind <> 'reconcile'", "r.other_usage IS NOT NULL"
     if side is REQUESTS:
@@ -293,8 +331,7 @@ def _add_details(connection: sqlite3.Connection, rows: _Rows) -> None:
                 key = (zone, (utc, home)[place], model, attribution, trait)
                 for unit, quantity in json.loads(other, parse_float=Decimal).items():
                     units[*key, unit] += round(Decimal(quantity) * MICRO)
-    _add_units(connection, units)
-    _add_sketches(connection, times, calendars)
+    return units, _sketched(times, calendars)
 
 
 def _add_units(connection: sqlite3.Connection, units: "Counter[tuple[int | str, ...]]") -> None:
@@ -306,9 +343,9 @@ def _add_units(connection: sqlite3.Connection, units: "Counter[tuple[int | str, 
     )
 
 
-def _add_sketches(
-    connection: sqlite3.Connection, times: dict[tuple[int, int, int], tuple[list[int], list[int]]], calendars: Calendars
-) -> None:
+def _sketched(
+    times: dict[tuple[int, int, int], tuple[list[int], list[int]]], calendars: Calendars
+) -> dict[tuple[int, int, int], tuple[Sketch, Sketch]]:
     sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]] = {}
     for (utc, home, model), lists in times.items():
         both = (Sketch(), Sketch())
@@ -318,6 +355,10 @@ def _add_sketches(
             into = sketches.setdefault((zone, (utc, home)[place], model), (Sketch(), Sketch()))
             for sketch, more in zip(into, both, strict=True):
                 sketch.merge(more)
+    return sketches
+
+
+def _add_sketches(connection: sqlite3.Connection, sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]]) -> None:
     for place_in, into in sketches.items():
         stored = connection.execute(
             "SELECT latency, first_token FROM rollup_sketches WHERE zone = ? AND day = ? AND model_id = ?", place_in
