@@ -14,7 +14,9 @@ class BareUpstream:
 
     def __init__(self) -> None:
         self.received: list[tuple[bytes, bytes]] = []
-        self._answer = b""
+        self.connections = 0
+        self.may_go_on = threading.Event()
+        self._answer = self._rest = b""
         self._hangs_up = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -25,9 +27,9 @@ class BareUpstream:
         """Where it listens."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def answers(self, answer: bytes, *, hangs_up: bool = False) -> None:
-        """Answer with these bytes from now on, and then end the connection or keep it."""
-        self._answer, self._hangs_up = answer, hangs_up
+    def answers(self, answer: bytes, *, rest: bytes = b"", hangs_up: bool = False) -> None:
+        """Answer with these bytes from now on, and then end the connection or keep it; a rest waits until it may go on."""
+        self._answer, self._rest, self._hangs_up = answer, rest, hangs_up
 
     def close(self) -> None:
         """Stop listening."""
@@ -40,6 +42,7 @@ class BareUpstream:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -49,6 +52,8 @@ class BareUpstream:
                 length = int(low.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
                 self.received.append((head, stream.read(length)))
                 connection.sendall(self._answer)
+                if self._rest and self.may_go_on.wait(DEADLINE):
+                    connection.sendall(self._rest)
                 if self._hangs_up:
                     return
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.support.bare_upstream import bare_upstream
 from tests.support.upstream import HangUp, Upstream, Wait, stream_answer
 
 from llmledger.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -55,6 +56,28 @@ def test_a_whole_answer_is_read(upstream: Upstream) -> None:
 
     assert fetch(upstream.url + "/x?y") == b"ab"
     assert sorted(upstream.received[0].headers) == ["content-length", "host", "x"]
+
+
+@pytest.mark.parametrize(("server", "connections"), [(b"llama.cpp", 2), (b"other", 1)])
+def test_a_connection_that_llama_cpp_closes_behind_a_stream_is_not_used_again(server: bytes, connections: int) -> None:
+    """It promises to keep it; a request that is sent on it just then would fail."""
+    head = b"HTTP/1.1 200 OK\r\nServer: %s\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n" % server
+
+    async def twice(url: str) -> None:
+        async with AioUpstream() as client:
+            for _ in range(2):
+                provider.may_go_on.clear()
+                answer = await client.send("POST", url, [], b"body")
+                provider.may_go_on.set()
+                assert await answer.read() == b"a"
+                assert await answer.read() == b""
+                answer.close()
+
+    with bare_upstream() as provider:
+        provider.answers(head, rest=b"1\r\na\r\n0\r\n\r\n")
+        asyncio.run(twice(provider.url))
+
+    assert provider.connections == connections
 
 
 def test_a_large_body_is_sent_whole_and_nothing_is_added_to_it(upstream: Upstream) -> None:

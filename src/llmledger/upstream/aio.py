@@ -30,6 +30,9 @@ _HEADER_BOUND = 64 * 1024
 _PIECEWISE = 512 * 1024
 """Bodies from this size on are written piece by piece, so that other requests have their turn in between."""
 
+_CLOSES_AFTER_STREAMS = "llama.cpp"
+"""A server that promises to keep the connection and closes it behind a stream: the next request would meet its end."""
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -118,6 +121,8 @@ class AioUpstream:
         if not 200 <= response.status < 600:
             response.close()
             raise UpstreamError("the answer has no status that HTTP knows")
+        if response.headers.get("Server") == _CLOSES_AFTER_STREAMS and "Transfer-Encoding" in response.headers:
+            _keep_no_connection(response)
         return Exchange(response.status, list(response.raw_headers), response)
 
     async def close(self) -> None:
@@ -131,6 +136,12 @@ class AioUpstream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _keep_no_connection(response: aiohttp.ClientResponse) -> None:
+    """Close the connection when the answer has ended, instead of keeping it for the next request."""
+    if response.connection is not None and response.connection.protocol is not None:
+        response.connection.protocol.force_close()
 
 
 def _translated(error: Exception, sentence: str) -> UpstreamError:
