@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.support.claude_logs import BOOK, import_files, line, rows, totals
+from tests.support.processes import children, wait_until_gone
 
 from llmledger.errors import LogReaderDied
 from llmledger.operations._import_apart import read_apart
@@ -44,13 +44,6 @@ def errand(*files: Path) -> Errand:
     return Errand(source="claude_code", files=files, states={}, book=BOOK)
 
 
-def children(word: str, of: int | None = None) -> list[int]:
-    """The processes that a process has begun and whose command line has a word in it."""
-    tasks = Path(f"/proc/{of or os.getpid()}/task").glob("*/children")
-    pids = {int(pid) for task in tasks for pid in task.read_text().split()}
-    return [pid for pid in pids if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def test_the_same_rows_are_written_whoever_reads(log: Path, tmp_path: Path) -> None:
     """Every table, column by column."""
     import_files(tmp_path / "here.db", [log])
@@ -73,7 +66,7 @@ def test_a_reader_that_is_killed_ends_the_import_and_the_next_completes_it(log: 
     """SIGKILL after the first parcel: the error says so, nothing hangs."""
     with closing(read_apart(errand(log))) as parcels:
         next(parcels)
-        for pid in children("_import_apart"):
+        for pid in children(os.getpid(), "_import_apart"):
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(LogReaderDied, match=r"\(-9\)"):
             list(parcels)
@@ -102,12 +95,9 @@ def test_a_reader_ends_when_its_writer_was_killed(log: Path) -> None:
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"reading\n"
-        (reader,) = children("_import_apart", of=parent.pid)
+        (reader,) = children(parent.pid, "_import_apart")
         parent.kill()
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{reader}/cmdline").exists() and Path(f"/proc/{reader}/cmdline").read_bytes():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert wait_until_gone(reader)
 
 
 def test_a_reader_nobody_listens_to_any_more_is_waited_for(log: Path) -> None:
@@ -115,4 +105,4 @@ def test_a_reader_nobody_listens_to_any_more_is_waited_for(log: Path) -> None:
     with closing(read_apart(errand(log))) as parcels:
         next(parcels)
 
-    assert Path("/proc/self/task").exists() is False or children("_import_apart") == []
+    assert Path("/proc/self/task").exists() is False or children(os.getpid(), "_import_apart") == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.processes import children
 from tests.support.proxy import RunningProxy, running_proxy, until
 from tests.support.upstream import DEADLINE, Upstream
 
@@ -31,17 +32,6 @@ def embedding(tmp_path: Path, upstream: Upstream, smollm2_file: Path) -> Iterato
     with running_proxy(tmp_path, upstream, embedded=embedded, address_of=lambda _: None) as proxy:
         yield proxy
     assert children(os.getpid(), str(tmp_path)) == []
-
-
-def children(pid: int, word: str) -> list[int]:
-    """The child processes of a process with a word in their command; other tests have models of their own."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline")
-            if command.exists() and word in command.read_text():
-                found.append(int(child))
-    return found
 
 
 def is_dead(pid: int) -> bool:

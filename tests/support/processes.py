@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 DEADLINE_S = 60.0
@@ -27,3 +28,19 @@ def wait_until_gone(process_id: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def children(process_id: int, word: str) -> list[int]:
+    """The processes that a process has begun and whose command line has a word in it; threads may end meanwhile."""
+    found = []
+    for thread in Path(f"/proc/{process_id}/task").glob("*"):
+        with suppress(OSError):
+            pids = (thread / "children").read_text().split()
+            found += [int(pid) for pid in pids if word in _command(pid)]
+    return found
+
+
+def _command(pid: str) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    return ""
