@@ -14,6 +14,8 @@ import pytest
 from tests.support.claude_logs import line, rows, totals
 from tests.support.import_cases import FIXTURES
 
+from llmledger.ledger import open_reader
+
 
 @pytest.fixture
 def log(home: Path) -> Path:
@@ -49,6 +51,25 @@ def test_with_yes_it_imports_from_a_schedule(run_cli: Any, log: Path, ledger_pat
 
     assert [json.loads(result.stdout)["rows"][0]["added"] for result in (first, second)] == [2, 0]
     assert totals(ledger_path)[0] == 2
+
+
+def test_a_ledger_that_an_import_makes_belongs_to_the_zone_of_its_machine(
+    run_cli: Any, log: Path, home: Path, ledger_path: Path
+) -> None:
+    """For good, as one that a run makes; restored lines too. A zone that there is not makes no ledger."""
+    wrong = run_cli("import", "--yes", env={"LLMLEDGER_TZ": "Europe/Berln"})
+    assert (wrong.exit_code, "Europe/Berlin" in wrong.stderr, ledger_path.exists()) == (2, True, False)
+
+    run_cli("import", "--yes", env={"TZ": "Asia/Kolkata"})
+    kept, other = home / "kept.jsonl", home / "other.db"
+    run_cli("export", "-o", kept)
+    run_cli("import", "--source", "llmledger", kept, "--ledger", other, env={"TZ": "Europe/Berlin"})
+
+    zones = []
+    for path in (ledger_path, other):
+        with open_reader(path) as reader:
+            zones.append((reader.home_zone, *reader.connection.execute("SELECT count(*) FROM requests").fetchone()))
+    assert zones == [("Asia/Kolkata", 2), ("Europe/Berlin", 2)]
 
 
 def test_a_plans_value_is_never_shown_as_money_spent(

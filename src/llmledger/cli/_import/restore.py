@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-from llmledger.cli._context import surroundings
 from llmledger.cli._render import envelope, out, progress
+from llmledger.cli._writing import writing
 
 
 def restore_files(ledger: Path, paths: list[Path], *, json: bool) -> None:
     """Restore files into a ledger, and say what was new."""
-    from llmledger.ledger import open_ledger
     from llmledger.operations.restore import open_lines, restore
 
-    world = surroundings()
     done = []
-    with open_ledger(ledger, now=world.now) as book, progress("Restoring") as bar:
+    with writing(ledger) as book, progress("Restoring") as bar:
         for path in paths:
             with open_lines(path.expanduser()) as lines:
                 done.append((path, restore(book, lines, name=path.name, advance=bar.advance)))

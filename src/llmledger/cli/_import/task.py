@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from llmledger.cli._import.means import KINDS, means, open_existing, orders_of
 from llmledger.cli._import.show import plan_json, results_json, show_plan, show_results
 from llmledger.cli._interrupt import interrupt_put_off
 from llmledger.cli._render import note, out, progress
+from llmledger.cli._writing import writing
 from llmledger.core.words import Billing
 
 if TYPE_CHECKING:
@@ -79,23 +80,20 @@ class ImportTask:
         return sum(path.stat().st_size for order in self._orders for path in order.files if path.exists())
 
     def run(self) -> "list[SourceResult]":
-        """Import, catch up the roll-ups, and show what became of it."""
+        """Import, and show what became of it."""
         with self._open() as ledger:
             self._remember(ledger)
             results = self._import(ledger, self._orders)
-        self._catch_up()
         if self._json:
             out(results_json(results))
         else:
             show_results(results)
         return results
 
-    def _open(self) -> "Ledger":
-        from llmledger.ledger import open_ledger
+    def _open(self) -> "AbstractContextManager[Ledger]":
         from llmledger.ledger.imports import PATIENT
 
-        world = surroundings()
-        return open_ledger(self._path, now=world.now, home_zone=world.zone_name() or "UTC", manners=PATIENT)
+        return writing(self._path, manners=PATIENT)
 
     def _remember(self, ledger: "Ledger") -> None:
         from llmledger.ledger.imports import remember_billing
@@ -113,14 +111,6 @@ class ImportTask:
                 return list(import_logs(orders, sink, means(self._since)))
             with progress("Importing", self._size(), is_bytes=True) as bar:
                 return list(import_logs(orders, sink, means(self._since, bar.advance)))
-
-    def _catch_up(self) -> None:
-        """Add the new rows to the roll-ups, so that the next report need not."""
-        from llmledger.ledger import open_reader
-        from llmledger.ledger.rollups.upkeep import keep_up
-
-        with open_reader(self._path) as reader:
-            keep_up(reader.connection, reader.home_zone, patience_s=None)
 
     def watch(self, find: "Callable[[], Sequence[Source]]") -> None:
         """Look for appended lines and new files every two seconds, until Ctrl-C; a round that has begun is told of."""
