@@ -194,7 +194,7 @@ def check_statements(world: Surroundings) -> Iterator[Finding]:
     for one in late:
         period = period_text(time_of(one.since_ms), time_of(one.until_ms), one.zone)
         what = " and ".join(
-            f"{count:,} {word if count == 1 else f'{word}s'}"
+            counted(count, word)
             for count, word in ((one.requests, "request"), (one.corrections, "correction"))
             if count
         )

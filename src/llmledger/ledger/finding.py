@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from llmledger.core.counted import counted
+
 
 class Level(StrEnum):
     """How much a finding matters."""
@@ -36,5 +38,5 @@ def kept(promise: str) -> Finding:
 
 def broken(promise: str, count: int, where: tuple[str, ...], todo: str) -> Finding:
     """A promise that does not hold, and the first places where."""
-    text = f"{promise}: broken in {count:,} {'place' if count == 1 else 'places'}, first {where[0]}"
+    text = f"{promise}: broken in {counted(count, 'place')}, first {where[0]}"
     return Finding(Level.PROBLEM, text, todo, promise=promise, broken=count, where=where)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from llmledger.core.counted import counted
 from llmledger.core.money import money_text
 from llmledger.errors import StorageError
 from llmledger.ledger.glance import Glance, glance, home_zone
@@ -42,7 +43,7 @@ def _parts(path: str, now: datetime, zone: str | None, hook: Mapping[str, object
         begin = midnight - timedelta(days=LONGEST_SESSION_DAYS)
         parts.append(f"session {_cost(glance(path, _ms(begin), _ms(end), session))}")
     day = glance(path, _ms(midnight), _ms(end))
-    parts.append(f"today {_cost(day)} ({day.requests:,} {'request' if day.requests == 1 else 'requests'})")
+    parts.append(f"today {_cost(day)} ({counted(day.requests, 'request')})")
     return parts
 
 

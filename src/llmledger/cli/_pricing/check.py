@@ -7,6 +7,7 @@ import typer
 
 from llmledger.cli._context import surroundings
 from llmledger.cli._options import JsonOption
+from llmledger.core.counted import counted
 
 if TYPE_CHECKING:
     from llmledger.operations.check_prices import TableStatistics
@@ -46,9 +47,8 @@ def _conclude(problems: "list[Problem]") -> None:
 
     errors = sum(one.severity is Severity.ERROR for one in problems)
     if errors:
-        said = "1 error" if errors == 1 else f"{errors} errors"
-        raise PriceTableError(f"the price table has {said}", hint="Correct the lines above.")
-    _render.note(f"No errors, {len(problems)} warnings." if problems else "No errors.")
+        raise PriceTableError(f"the price table has {counted(errors, 'error')}", hint="Correct the lines above.")
+    _render.note(f"No errors, {counted(len(problems), 'warning')}." if problems else "No errors.")
 
 
 def _count(*, stats: bool, disputed: bool, json: bool) -> None:
@@ -59,40 +59,40 @@ def _count(*, stats: bool, disputed: bool, json: bool) -> None:
     from llmledger.operations.check_prices import as_json, disputes, statistics
 
     book = open_book()
-    counted = statistics(book) if stats else None
+    sums = statistics(book) if stats else None
     found = disputes(book) if disputed else []
     if json:
-        payload = {"statistics": as_json(counted)} if counted else {}
+        payload = {"statistics": as_json(sums)} if sums else {}
         rows = {"disputed": [asdict(one) for one in found]} if disputed else {}
         _render.out(_render.envelope("llmledger.pricing_check/1", {"prices": book.version, **payload, **rows}))
         return
-    if counted:
-        _show_statistics(counted, book.version)
+    if sums:
+        _show_statistics(sums, book.version)
     for one in found:
         _render.out(f"{one.rate_id}: {one.other}")
     if disputed:
-        _render.note(f"{len(found):,} rates on which the sources differ; ours is the one used.")
+        _render.note(f"{counted(len(found), 'rate')} on which the sources differ; ours is the one used.")
 
 
-def _show_statistics(counted: "TableStatistics", version: str) -> None:
+def _show_statistics(sums: "TableStatistics", version: str) -> None:
     from llmledger.cli import _render
     from llmledger.operations.check_prices import PEERS
 
     titles = ("Table", "Models", "Providers", "With history")
     columns = tuple(_render.Column(title, right=title != "Table") for title in titles)
-    ours = ("this one", counted.pairs, counted.providers, counted.histories)
+    ours = ("this one", sums.pairs, sums.providers, sums.histories)
     rows = [ours, *((name, *counts) for name, counts in PEERS.items())]
     _render.out(_render.table(columns, [[one if isinstance(one, str) else f"{one:,}" for one in row] for row in rows]))
     _render.out()
     _render.out(f"prices         {version}")
     for name, value in (
-        ("rates", f"{counted.rates:,}, {counted.sourced:,} with source and day"),
-        ("exact names", f"{counted.names:,}"),
-        ("context tiers", f"{counted.tiers:,} models"),
-        ("modes", f"{counted.modes:,} models (batch, flex, priority, fast, region, search)"),
-        ("time windows", f"{counted.windows:,} models"),
-        ("free", f"{counted.free:,} models, each a stated zero"),
-        ("without rate", f"{counted.without_rate:,} models, recorded unpriced"),
-        ("disputed", f"{counted.disputed:,} rates: pricing check --disputed"),
+        ("rates", f"{sums.rates:,}, {sums.sourced:,} with source and day"),
+        ("exact names", f"{sums.names:,}"),
+        ("context tiers", f"{sums.tiers:,} models"),
+        ("modes", f"{sums.modes:,} models (batch, flex, priority, fast, region, search)"),
+        ("time windows", f"{sums.windows:,} models"),
+        ("free", f"{sums.free:,} models, each a stated zero"),
+        ("without rate", f"{sums.without_rate:,} models, recorded unpriced"),
+        ("disputed", f"{sums.disputed:,} rates: pricing check --disputed"),
     ):
         _render.out(f"{name:14} {value}")

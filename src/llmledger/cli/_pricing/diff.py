@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmledger.cli._options import JsonOption
+from llmledger.core.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,7 @@ def command(
         return
     for line in lines(changes):
         _render.out(line)
-    _render.note(f"{len(changes):,} differences." if changes else "No differences.")
+    _render.note(f"{counted(len(changes), 'difference')}." if changes else "No differences.")
 
 
 def lines(changes: "Iterable[Change]") -> "Iterable[str]":

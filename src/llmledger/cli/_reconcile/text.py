@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from llmledger.cli._render import Column, cells_of, table, width, wrapped
+from llmledger.core.calm import calm
 from llmledger.core.counted import counted
 from llmledger.core.reconcile.causes import Finding, is_class
 from llmledger.core.reconcile.digest import Digest, OddPrice, Share
@@ -48,24 +49,19 @@ class Sheet:
 
 def as_text(found: Reconciliation, shown: Shown) -> str:
     """For a terminal: as wide as it is, the rows of a long list cut."""
-    lines = [wrapped(_calm(text)) for text in head(found)]
+    lines = [wrapped(calm(text)) for text in head(found)]
     for sheet in sheets(found, shown):
         lines += ["", *_sheet_lines(sheet)]
     after = [line for one in advices(found, shown) for line in _advice_lines(one)]
     covered = coverage_text(found.comparison)
     return "\n".join(
-        [*lines, *([""] if after or covered else []), *after, *([wrapped(_calm(covered))] if covered else [])]
+        [*lines, *([""] if after or covered else []), *after, *([wrapped(calm(covered))] if covered else [])]
     )
-
-
-def _calm(text: str) -> str:
-    """A text of a statement without what would drive a terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _sheet_lines(sheet: Sheet) -> list[str]:
     """A table; where its evidence has no room beside the other columns, it follows in sentences."""
-    columns, rows = sheet.columns, [[*map(_calm, row)] for row in sheet.rows[:MOST_SHOWN]]
+    columns, rows = sheet.columns, [[*map(calm, row)] for row in sheet.rows[:MOST_SHOWN]]
     more = [f"... and {len(sheet.rows) - MOST_SHOWN:,} more rows: --format csv has all"]
     more = more if len(sheet.rows) > MOST_SHOWN else []
     whole = table(columns, rows, limit=_NO_LIMIT).split("\n")
@@ -82,7 +78,7 @@ _NAMED = {"Class": 1, "Day": 2}
 
 
 def _advice_lines(one: Advice) -> list[str]:
-    return [wrapped(f"- {_calm(one.text)}"), *(f"  {line}" for line in patch_lines(one))]
+    return [wrapped(f"- {calm(one.text)}"), *(f"  {line}" for line in patch_lines(one))]
 
 
 def patch_lines(one: Advice) -> list[str]:

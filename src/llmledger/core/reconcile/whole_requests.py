@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from operator import add
 
+from llmledger.core.counted import counted
 from llmledger.core.reconcile.booked import TOKENS, Booked, money, quantities
 from llmledger.core.reconcile.causes import Cause
 from llmledger.core.reconcile.cells import Side
@@ -157,7 +158,7 @@ def _parts(
 
 
 def _counted(rows: Sequence[Booked]) -> str:
-    return "1 request" if len(rows) == 1 else f"{len(rows):,} requests"
+    return counted(len(rows), "request")
 
 
 def _claim(view: View, rows: Sequence[Booked], sign: int, causes: tuple[Cause, ...], words: str) -> Claim:
