@@ -149,6 +149,18 @@ def open_for_writing(path: Path, *, busy_s: float = 1.0) -> sqlite3.Connection:
 
 
 @contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction, rolled back as a whole when anything fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
 def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
     """Set a connection for transactions of thousands of rows, which can all be made again; then as it was.
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from llmledger.core.erasure import Eraser
 from llmledger.ledger.codec import compact
-from llmledger.ledger.retention import Hold, transaction
+from llmledger.ledger.connection import transaction
+from llmledger.ledger.retention import Hold
 
 _AT_ONCE = 1_000
 _PEOPLE = ("client", "user", "team", "project", "operation", "app", "host")

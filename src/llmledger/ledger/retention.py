@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 
 from llmledger.core.stats import Sketch
-from llmledger.core.window import day_number, day_of_number, day_start, from_unix_ms, local_day, unix_ms
+from llmledger.core.window import add_months, day_number, day_of_number, day_start, from_unix_ms, local_day, unix_ms
+from llmledger.ledger.connection import transaction
 from llmledger.ledger.rollups.catch_up import (
     HOME_DAY,
     HOME_DAYS,
@@ -30,7 +31,6 @@ from llmledger.ledger.witnesses import remember_witnesses
 
 CHUNK = 5_000
 """Rows per transaction, at most."""
-TIERS = ("content", "detail", "rollups")
 
 _IS_UNFINISHED = "json_extract(receipt, '$.removed') IS NULL"
 """Of a receipt: its prune goes on, or died."""
@@ -164,18 +164,6 @@ def change_archive_hash(connection: sqlite3.Connection, name: str, *, before: st
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, rolled back as a whole when anything fails."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-@contextmanager
 def _removing(connection: sqlite3.Connection) -> Iterator[None]:
     """A transaction in which the guards let rows go."""
     with transaction(connection):
@@ -228,7 +216,7 @@ def _remove_rollups(connection: sqlite3.Connection, cut: Cut, home: tzinfo, hold
         after = local_day(from_unix_ms(cut.before_ms), zone).replace(day=1)
         month = None if first is None else day_of_number(first).replace(day=1)
         while month is not None and month < after:
-            following = _next_month(month)
+            following = add_months(month, 1)
             with hold(), transaction(connection):
                 done += _merge_month(connection, calendar, grain, month, following)
             month = following
@@ -238,10 +226,6 @@ def _remove_rollups(connection: sqlite3.Connection, cut: Cut, home: tzinfo, hold
 def _first_day(connection: sqlite3.Connection, calendar: int) -> int | None:
     found = connection.execute("SELECT min(day) FROM rollup_days WHERE zone = ?", (calendar,)).fetchone()[0]
     return None if found is None else int(found)
-
-
-def _next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def _merge_month(connection: sqlite3.Connection, calendar: int, grain: int, month: date, following: date) -> int:

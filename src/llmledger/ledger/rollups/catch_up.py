@@ -8,8 +8,8 @@ above the watermarks from the rows themselves, so no answer ever depends on how 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
@@ -21,6 +21,7 @@ from llmledger.core.report import COUNTS
 from llmledger.core.stats import Sketch
 from llmledger.core.usage import COLUMN_UNITS
 from llmledger.core.window import DAY_MS, stretches, zone_named
+from llmledger.ledger.connection import transaction
 
 CHUNK = 6_000
 """Rows per transaction at most: others wait for the write lock no longer than it takes to add one chunk's sums."""
@@ -36,39 +37,22 @@ _UNITS = tuple(unit.name for unit in COLUMN_UNITS)
 _SUMS = (*COUNTS, *_UNITS, "cost_nanousd", "reconciled_nanousd")
 _ADD_UP = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
 
-_FROM_REQUESTS = ", ".join(
-    [
-        "count(*)",
-        "sum(t.status IN ('failed', 'interrupted'))",
-        "sum(r.cost_nanousd IS NULL)",
-        "sum(t.usage_quality IN ('estimated', 'partial') OR t.cost_source = 'default')",
-        "sum(r.input_tokens IS NULL AND r.output_tokens IS NULL)",
-        *(f"COALESCE(sum(r.{name}), 0)" for name in _UNITS),
-        "COALESCE(sum(r.cost_nanousd), 0)",
-        "0",
-    ]
-)
-_FROM_ADJUSTMENTS = ", ".join(
-    [
-        *(f"sum(iif(r.kind = 'reconcile', 0, r.{name}))" for name in (*COUNTS, *_UNITS, "cost_nanousd")),
-        "sum(iif(r.kind = 'reconcile', r.cost_nanousd, 0))",
-    ]
-)
-
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """One of the two tables that are rolled up."""
 
     table: str
     time: str
     watermark: str
-    sums: str
-    """Of rows `r` and their traits `t`."""
     parts: Mapping[str, str]
-    """What is added up of each sum, over rows of the same trait."""
+    """Of rows `r`: what is added up of each sum."""
     by_trait: Mapping[str, str]
-    """Sums that follow from their number `g.requests` and the trait."""
+    """Of their traits `t`: the sums that say how many have such a one."""
+
+    def sum_of(self, name: str) -> str:
+        """The SQL of a sum over rows `r` and their traits `t`."""
+        return f"sum({self.by_trait[name]})" if name in self.by_trait else self.parts.get(name, "0")
 
 
 Sums: TypeAlias = tuple[int, ...]
@@ -76,11 +60,10 @@ Key: TypeAlias = tuple[Any, ...]
 Calendars = tuple[tuple[int, int, int], ...]
 """Of each: its number in the cube, its grain among the sums by model, and where its day stands."""
 
-REQUESTS = _Side(
+REQUESTS = Side(
     table="requests",
     time="started_ms",
     watermark="rolled_request",
-    sums=_FROM_REQUESTS,
     parts={
         "requests": "count(*)",
         "unpriced": "count(*) - count(r.cost_nanousd)",
@@ -88,15 +71,14 @@ REQUESTS = _Side(
         **{name: f"COALESCE(sum(r.{name}), 0)" for name in (*_UNITS, "cost_nanousd")},
     },
     by_trait={
-        "failed": "g.requests * (t.status IN ('failed', 'interrupted'))",
-        "estimated": "g.requests * (t.usage_quality IN ('estimated', 'partial') OR t.cost_source = 'default')",
+        "failed": "t.status IN ('failed', 'interrupted')",
+        "estimated": "t.usage_quality IN ('estimated', 'partial') OR t.cost_source = 'default'",
     },
 )
-ADJUSTMENTS = _Side(
+ADJUSTMENTS = Side(
     table="adjustments",
     time="effective_ms",
     watermark="rolled_adjustment",
-    sums=_FROM_ADJUSTMENTS,
     parts={
         **{name: f"sum(iif(r.kind = 'reconcile', 0, r.{name}))" for name in (*COUNTS, *_UNITS, "cost_nanousd")},
         "reconciled_nanousd": "sum(iif(r.kind = 'reconcile', r.cost_nanousd, 0))",
@@ -161,22 +143,11 @@ def catch_up(
     return done
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """The rows of one chunk."""
 
-    side: _Side
+    side: Side
     bounds: tuple[int, int]
     """Ids: above the first, up to the second."""
     home_day: str
@@ -204,12 +175,12 @@ class _Chunk:
     sketches: dict[tuple[int, int, int], tuple[Sketch, Sketch]]
 
 
-def _watermark(connection: sqlite3.Connection, side: _Side) -> int:
+def _watermark(connection: sqlite3.Connection, side: Side) -> int:
     found = connection.execute("SELECT value FROM meta WHERE key = ?", (side.watermark,)).fetchone()
     return 0 if found is None else int(found[0])
 
 
-def _read_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, most: int) -> _Chunk | None:
+def _read_chunk(connection: sqlite3.Connection, side: Side, zone: tzinfo, most: int) -> _Chunk | None:
     """The next rows above the watermark, added up; nobody waits for it. None when there are none.
 
     Rows never change, and they only go when the roll-ups hold them: the watermark is another one then.
@@ -232,7 +203,7 @@ def _read_chunk(connection: sqlite3.Connection, side: _Side, zone: tzinfo, most:
 def _add_chunk(connection: sqlite3.Connection, chunk: _Chunk) -> int:
     """Add a chunk and move the watermark behind it; how many rows: none when somebody else was here meanwhile."""
     side, (low, high) = chunk.rows.side, chunk.rows.bounds
-    with _transaction(connection):
+    with transaction(connection):
         if _watermark(connection, side) != low:
             return 0
         to_days = _add_to("rollup_days", "zone, day, model_id, attribution_id, trait_id", chunk.told)
@@ -271,10 +242,11 @@ def _sums(connection: sqlite3.Connection, rows: _Rows, told: tuple[str, ...]) ->
     return placed, sized
 
 
-def _read_sums(side: _Side, home_day: str, told: tuple[str, ...]) -> str:
+def _read_sums(side: Side, home_day: str, told: tuple[str, ...]) -> str:
     """The SQL of a chunk's sums: quarter-hour, home day, model, attribution, trait and billing come before them."""
     parts = ", ".join(f"{side.parts[name]} AS {name}" for name in told if name in side.parts)
-    sums = ", ".join(side.by_trait.get(name, f"g.{name}" if name in side.parts else "0") for name in told)
+    by_trait = {name: f"g.requests * ({is_such})" for name, is_such in side.by_trait.items()}
+    sums = ", ".join(by_trait.get(name, f"g.{name}" if name in side.parts else "0") for name in told)
     return (
         f"SELECT g.slot, g.home, g.model_id, g.attribution_id, g.trait_id, t.billing, {sums} FROM ("
         f"SELECT r.{side.time} / {QUARTER * 1000} AS slot, {home_day} AS home, r.model_id, r.attribution_id, r.trait_id,"

@@ -16,6 +16,7 @@ from llmledger.ledger.rollups.catch_up import (
     REQUESTS,
     UTC_DAY,
     UTC_DAYS,
+    Side,
     read_watermarks,
     sums_names,
 )
@@ -111,7 +112,7 @@ def _days(connection: sqlite3.Connection) -> Iterator[str]:
     marks = read_watermarks(connection)
     first = _first_day(detail_ms)
     parts = [
-        f"SELECT r.{side.time} / {DAY_MS} AS day, r.model_id, r.attribution_id, r.trait_id, {_named(side.sums)} "
+        f"SELECT r.{side.time} / {DAY_MS} AS day, r.model_id, r.attribution_id, r.trait_id, {_sums_of(side)} "
         f"FROM {side.table} r JOIN traits t ON t.id = r.trait_id "
         f"WHERE r.id <= {mark} AND r.{side.time} >= {first * DAY_MS} GROUP BY 1, 2, 3, 4"
         for side, mark in ((REQUESTS, marks.request), (ADJUSTMENTS, marks.adjustment))
@@ -123,6 +124,10 @@ def _days(connection: sqlite3.Connection) -> Iterator[str]:
         f"SELECT {_KEYS}, day, {_SUMS} FROM ({' UNION ALL '.join(parts)}) GROUP BY day, {_KEYS}",
         "rollup_days, UTC",
     )
+
+
+def _sums_of(side: Side) -> str:
+    return ", ".join(f"{side.sum_of(name)} AS {name}" for name in sums_names())
 
 
 def _units(connection: sqlite3.Connection) -> Iterator[str]:
@@ -175,18 +180,6 @@ def _differing(connection: sqlite3.Connection, query: str, where: str) -> Iterat
         when = "" if day is None else f" {day_of_number(int(day))}"
         cell = "" if attribution is None else f", attributions row {attribution}, traits row {trait}"
         yield f"{where}{when}, {model or f'models row {model_id}'}{cell}: {name} is off by {off:,}"
-
-
-def _named(sums: str) -> str:
-    """The sums of one side, under the names of the roll-ups; they are separated by top-level commas."""
-    parts, depth, start = [], 0, 0
-    for place, character in enumerate(sums):
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(sums[start:place])
-            start = place + 1
-    parts.append(sums[start:])
-    return ", ".join(f"{part.strip()} AS {name}" for part, name in zip(parts, sums_names(), strict=True))
 
 
 ROLLUP_PROMISES: tuple[tuple[str, Check], ...] = (
