@@ -21,7 +21,7 @@ Encoder = Callable[[Any], Any]
 
 def to_json(record: object) -> str:
     """Write a frozen record as one line of ASCII JSON; lone surrogates and NUL are escaped, so any string survives."""
-    return json.dumps(_plain(record), separators=(",", ":"))
+    return json.dumps(to_plain(record), separators=(",", ":"))
 
 
 def from_json(kind: type[Record], line: str | bytes) -> Record:
@@ -29,9 +29,9 @@ def from_json(kind: type[Record], line: str | bytes) -> Record:
     return from_plain(kind, json.loads(line))
 
 
-def to_plain(record: object) -> Any:
-    """A frozen record as plain JSON values."""
-    return _plain(record)
+def to_plain(value: object) -> Any:
+    """A frozen record, or a value of one, as plain JSON values."""
+    return _encoder(cast(Any, type(value)))(value)
 
 
 def from_plain(kind: type[Record], plain: Any) -> Record:
@@ -44,10 +44,6 @@ def compact(value: object) -> str:
     """Write plain JSON values as they are stored: no spaces, real characters; a lone surrogate becomes U+FFFD."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _plain(value: Any) -> Any:
-    return _encoder(cast(Any, type(value)))(value)
 
 
 @cache
@@ -64,9 +60,9 @@ def _encoder(kind: type[Any]) -> Encoder:
     if issubclass(kind, Decimal):
         return lambda value: {"decimal": str(value)}
     if issubclass(kind, Mapping):
-        return lambda value: {str(key): _plain(inner) for key, inner in value.items()}
+        return lambda value: {str(key): to_plain(inner) for key, inner in value.items()}
     if issubclass(kind, tuple | list):
-        return lambda value: [_plain(inner) for inner in value]
+        return lambda value: [to_plain(inner) for inner in value]
     return lambda value: value
 
 
@@ -86,7 +82,7 @@ def _dataclass_encoder(kind: Any) -> Encoder:
                 if inner != default:
                     plain[name] = inner
             # Comparing what was made of them is quicker than comparing two records field by field.
-            elif (made := _plain(inner)) != plain_default:
+            elif (made := to_plain(inner)) != plain_default:
                 plain[name] = made
         return plain
 
@@ -98,7 +94,7 @@ def _defaults(kind: Any) -> tuple[tuple[str, Any, Any], ...]:
     found = []
     for field in fields(kind):
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        found.append((field.name, default, _plain(default)))
+        found.append((field.name, default, to_plain(default)))
     return tuple(found)
 
 

@@ -36,7 +36,6 @@ class FileNote:
 
     path: str
     state: Mapping[str, Any]
-    imported_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,8 @@ def import_batch(ledger: Ledger, batch: Batch, *, now: datetime, pace: Pace | No
 
 def read_notes(connection: sqlite3.Connection, source: str) -> dict[str, FileNote]:
     """How far each log of a source was read, by path."""
-    rows = connection.execute("SELECT path, state, imported_ms FROM import_files WHERE source = ?", (source,))
-    return {path: FileNote(path, json.loads(state), time_of(imported_ms)) for path, state, imported_ms in rows}
+    rows = connection.execute("SELECT path, state FROM import_files WHERE source = ?", (source,))
+    return {path: FileNote(path, json.loads(state)) for path, state in rows}
 
 
 def last_imported(connection: sqlite3.Connection, source: str) -> datetime | None:

@@ -1,6 +1,6 @@
 """Export: requests or sums in a format, written piece by piece."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -55,20 +55,12 @@ def export(
         table = read_records(source.connection, request.window, request.selection, content=request.content)
     else:
         table = read_view(source.connection, request.window, request.selection, content=request.content)
-    rows = table.rows
-    counted = Chunked(partial(_counted_chunks, rows, advance)) if isinstance(rows, Chunked) else _counted(rows, advance)
-    for text in exporter.write(Table(table.columns, counted)):
+    for text in exporter.write(Table(table.columns, Chunked(partial(_counted, table, advance)))):
         output.write(text.encode("utf-8", "replace"))
 
 
-def _counted(rows: Iterable[Sequence[object]], advance: Callable[[int], None]) -> Iterator[Sequence[object]]:
-    for row in rows:
-        yield row
-        advance(1)
-
-
-def _counted_chunks(rows: Chunked, advance: Callable[[int], None], style: Style | None) -> Iterator[Chunk]:
-    for chunk in rows.chunks(style):
+def _counted(table: Table, advance: Callable[[int], None], style: Style | None) -> Iterator[Chunk]:
+    for chunk in table.chunks(style):
         yield chunk
         advance(chunk.size)
 
