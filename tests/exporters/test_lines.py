@@ -78,9 +78,8 @@ def test_a_dictionary_that_hardly_two_rows_share_is_looked_up_for_each_row(few):
     assert len(made) < (100 + 4 * _lines.PATIENCE + 30 if few else 150)
 
 
-def test_texts_are_kept_from_chunk_to_chunk_within_bounds(monkeypatch):
+def test_texts_are_kept_from_chunk_to_chunk_within_bounds():
     """A form is made once; when there are many, they are made anew."""
-    monkeypatch.setattr(_lines, "MOST_REMEMBERED", 2)
     made = []
 
     def texts(values):
@@ -88,18 +87,17 @@ def test_texts_are_kept_from_chunk_to_chunk_within_bounds(monkeypatch):
         return _texts(values)
 
     entries = {code: (letter,) for code, letter in enumerate("abcd")}
-    lines = Lines(Style(("",)), "", texts)
+    lines = Lines(Style(("",)), "", texts, remembered=2)
     found = [list(lines.of(Chunk(2, [Coded(codes, entries, 0)]))) for codes in ((0, 1), (1, 1), (2, 1), (0, 1))]
 
     assert found == [["<a>", "<b>"], ["<b>", "<b>"], ["<c>", "<b>"], ["<a>", "<b>"]]
     assert sorted(made) == ["a", "a", "b", "b", "c"]
 
 
-def test_entries_that_are_looked_up_are_kept_within_bounds(monkeypatch):
+def test_entries_that_are_looked_up_are_kept_within_bounds():
     """A session for each request, and ever new ones."""
-    monkeypatch.setattr(_lines, "MOST_REMEMBERED", 5)
     entries = {code: (code,) for code in range(80)}
-    lines = Lines(Style(("",)), "", _texts)
+    lines = Lines(Style(("",)), "", _texts, remembered=5)
 
     for chunk in range(20):
         codes = tuple(range(chunk * 4, chunk * 4 + 4))

@@ -158,6 +158,21 @@ def test_an_empty_ledger_answers_with_nothing() -> None:
     assert (answer.cells, answer.totals, answer.price_version) == ((), (), None)
 
 
+def test_response_times_of_too_many_rows_are_not_told() -> None:
+    """Nothing was pruned here; no sketch holds them by user, and there are more rows than are looked at one by one."""
+    connection = blank_ledger()
+    rows = LedgerRows(connection)
+    for latency in range(1, 5):
+        rows.add(Fact(latency_ms=latency))
+
+    few, many = (aggregate(connection, Question(window=Window(), by=("user",)), most_rows=most) for most in (4, 3))
+
+    assert [(answer.has_latencies, answer.cells[0].tally.latency.percentile(100)) for answer in (few, many)] == [
+        (True, 4),
+        (False, None),
+    ]
+
+
 def test_percentiles_come_from_the_selected_rows() -> None:
     """Nearest rank among 1..20: the 10th and the 19th value; both are small enough to be exact."""
     connection = blank_ledger()

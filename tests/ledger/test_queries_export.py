@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,15 +17,15 @@ from tests.support.odd_requests import odd_requests
 
 from llmledger.core.adjustment import Adjustment, Kind, Measures, move, place_of, reversal, standing_of
 from llmledger.core.cost import Component
-from llmledger.core.export import Chunked, Table
+from llmledger.core.export import Chunked, Coded, Table
 from llmledger.core.request import Attribution, Finished
 from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.core.words import Status
 from llmledger.exporters import load
-from llmledger.ledger import Reader, open_ledger, open_reader, request_lines
-from llmledger.ledger.queries import export_columns as queries_export_columns
+from llmledger.ledger import Reader, open_ledger, open_reader
 from llmledger.ledger.queries.export import read_records, read_view
+from llmledger.ledger.queries.export_columns import read_chunks
 
 ROWS = 1300
 """More than two chunks."""
@@ -174,25 +174,22 @@ def test_a_selection_chooses_the_same_rows(reader: Reader) -> None:
     )
 
 
-def test_dictionaries_are_forgotten_when_they_grow(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dictionaries_are_forgotten_when_they_grow(reader: Reader) -> None:
     """A session for each request: memory does not grow with them, and the rows stay the same."""
-    monkeypatch.setattr(queries_export_columns, "MOST_REMEMBERED", 3)
-    monkeypatch.setattr(queries_export_columns, "CHUNK", 7)
+    rows: list[Sequence[object]] = []
+    for chunk in read_chunks(reader.connection, "", (), None, size=7, remembered=3):
+        rows += chunk
+        assert all(len(column.entries) <= 3 + 7 for column in chunk.columns if isinstance(column, Coded))
 
-    table = read_view(reader.connection, Window(), Selection())
-
-    assert list(table.rows) == reader.connection.execute(VIEW).fetchall()
+    assert rows == reader.connection.execute(VIEW).fetchall()
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(model=("gpt-5-mini",))])
-def test_a_complete_export_has_the_corrections_after_their_requests(
-    reader: Reader, selection: Selection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_complete_export_has_the_corrections_after_their_requests(reader: Reader, selection: Selection) -> None:
     """In the order of their requests, also where corrected ones that were not chosen stand between those that were."""
-    monkeypatch.setattr(request_lines, "CHUNK", 50)
     found = [
         ("request", json.loads(value)["request_id"]) if kind == "request" else ("adjustment", value["cause"])
-        for kind, value in read_records(reader.connection, Window(), selection).rows
+        for kind, value in read_records(reader.connection, Window(), selection, size=50).rows
         if kind != "key"
     ]
 

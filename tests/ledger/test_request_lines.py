@@ -21,7 +21,7 @@ from llmledger.core.selection import Selection
 from llmledger.core.window import Window
 from llmledger.errors import StorageError
 from llmledger.exporters import load
-from llmledger.ledger import Ledger, open_ledger, open_reader, request_lines
+from llmledger.ledger import Ledger, open_ledger, open_reader
 from llmledger.ledger.connection import storage_errors
 from llmledger.ledger.queries.export import read_records
 from llmledger.ledger.request_lines import finished_from_object, read_lines
@@ -120,10 +120,8 @@ def test_the_first_exports_are_still_restored(tmp_path: Path) -> None:
     assert _rows(tmp_path / "new.db") == _rows(tmp_path / "sample.db")
 
 
-def test_texts_are_kept_from_chunk_to_chunk_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_kept_from_chunk_to_chunk_within_bounds(tmp_path: Path) -> None:
     """A session for each request, and more of everything than is remembered."""
-    monkeypatch.setattr(request_lines, "MOST_REMEMBERED", 2)
-    monkeypatch.setattr(request_lines, "CHUNK", 3)
     made = [
         a_finished(
             {"started_at": NOON + timedelta(seconds=n), "attribution": Attribution(user=f"u{n % 4}", session=f"s{n}")}
@@ -133,7 +131,8 @@ def test_texts_are_kept_from_chunk_to_chunk_within_bounds(tmp_path: Path, monkey
     with open_ledger(tmp_path / "ledger.db", now=lambda: NOON) as book:
         book.record_many(made)
     with open_reader(tmp_path / "ledger.db") as reader:
-        texts = [text for lines in read_lines(reader.connection, "", ()) for text in lines.texts]
+        read = read_lines(reader.connection, "", (), size=3, remembered=2)
+        texts = [text for lines in read for text in lines.texts]
 
     found = [finished_from_object(json.loads(text)) for text in texts]
     assert [one.begun for one in found] == [one.begun for one in made]

@@ -6,7 +6,8 @@ from itertools import groupby, repeat
 from operator import mod
 from typing import cast
 
-from llmledger.core.export import Chunk, Coded, Column, Style, Written
+from llmledger.core.export import Chunk, Coded, Column, Style, Table, Written
+from llmledger.exporters._contract import pieces
 
 MOST_REMEMBERED = 20_000
 """Texts that are kept from chunk to chunk: forms of lines, and entries of each dictionary that is left out of them."""
@@ -37,7 +38,8 @@ class Lines:
     hardly two rows would share a form (sessions) is left out of it and looked up for each row.
     """
 
-    def __init__(self, style: Style, end: str, texts: Texts) -> None:
+    def __init__(self, style: Style, end: str, texts: Texts, *, remembered: int = MOST_REMEMBERED) -> None:
+        self._remembered = remembered
         self._marks = style.marks
         self._end = end
         self._texts = texts
@@ -60,7 +62,7 @@ class Lines:
         coded = [cast(Coded, chunk.columns[column]).codes for column in self._keyed]
         keys: list[Key] = list(zip(*coded, strict=True)) if coded else [()] * chunk.size
         forms = self._forms.setdefault(skeleton, {})
-        if len(forms) > MOST_REMEMBERED:
+        if len(forms) > self._remembered:
             forms.clear()
         if new := set(keys).difference(forms):
             forms |= {key: self._form(skeleton, chunk.columns, key) for key in new}
@@ -140,7 +142,7 @@ class Lines:
 
     def _looked_up(self, piece: _Piece, columns: Sequence[Coded]) -> Iterable[str]:
         entries = self._entries.setdefault(piece.column, {})
-        if len(entries) > MOST_REMEMBERED:
+        if len(entries) > self._remembered:
             entries.clear()
         codes = columns[piece.column].codes
         for code in set(codes).difference(entries):
@@ -161,6 +163,15 @@ class Lines:
             self._lay_out(chunk.columns)
         for column, found in new.items():
             self._seen.setdefault(column, set()).update(found)
+
+
+def separated(table: Table, separator: str, texts: Texts) -> Iterator[str]:
+    """A table as a header line and a line per row, in pieces; unknown is empty."""
+    yield separator.join(texts(table.columns)) + "\n"
+    style = Style(("", *[separator] * (len(table.columns) - 1)))
+    lines = Lines(style, "\n", texts)
+    for chunk in table.chunks(style):
+        yield from map("".join, pieces(lines.of(chunk)))
 
 
 def _literal(text: str) -> str:

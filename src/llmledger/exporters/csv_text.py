@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from llmledger.core.export import Style, Table
-from llmledger.exporters._contract import harmless_texts, pieces
-from llmledger.exporters._lines import Lines
+from llmledger.core.export import Table
+from llmledger.exporters._contract import harmless_texts
+from llmledger.exporters._lines import separated
 
 SUMMARY = "Comma-separated values, for spreadsheets."
 ROWS: Literal["view", "records"] = "view"
@@ -13,11 +13,7 @@ ROWS: Literal["view", "records"] = "view"
 
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; unknown is empty."""
-    yield ",".join(_texts(table.columns)) + "\n"
-    style = Style(("", *[","] * (len(table.columns) - 1)))
-    lines = Lines(style, "\n", _texts)
-    for chunk in table.chunks(style):
-        yield from map("".join, pieces(lines.of(chunk)))
+    return separated(table, ",", _texts)
 
 
 def _texts(values: Sequence[object]) -> list[str]:

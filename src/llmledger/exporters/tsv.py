@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from llmledger.core.export import Style, Table
-from llmledger.exporters._contract import harmless_texts, pieces
-from llmledger.exporters._lines import Lines
+from llmledger.core.export import Table
+from llmledger.exporters._contract import harmless_texts
+from llmledger.exporters._lines import separated
 
 SUMMARY = "Tab-separated values, for cut, awk and the clipboard."
 ROWS: Literal["view", "records"] = "view"
@@ -15,11 +15,7 @@ _BREAKS = str.maketrans("\t\r\n", "   ")
 
 def write(table: Table) -> Iterator[str]:
     """The text of a table, in pieces; unknown is empty."""
-    yield "\t".join(table.columns) + "\n"
-    style = Style(("", *["\t"] * (len(table.columns) - 1)))
-    lines = Lines(style, "\n", _texts)
-    for chunk in table.chunks(style):
-        yield from map("".join, pieces(lines.of(chunk)))
+    return separated(table, "\t", _texts)
 
 
 def _texts(values: Sequence[object]) -> list[str]:

@@ -10,6 +10,22 @@ from llmledger.core.adjustment import Answer, Place
 from llmledger.core.request import Attribution
 from llmledger.ledger.codec import compact
 
+TABLES = {
+    "model_id": ("models", ("provider", "model")),
+    "trait_id": ("traits", ("source", "dialect", "endpoint", "status", "billing", "cost_source", "usage_quality")),
+    "outcome_id": (
+        "outcomes",
+        ("served_model", "http_status", "error_type", "finish_reason", "price_context", "flags", "unpriced_units"),
+    ),
+    "price_version_id": ("price_versions", ("version AS price_version",)),
+    "rate_id": ("rates", ("name AS rate", "body AS rate_body")),
+    "attribution_id": ("attributions", ("user", "client", "team", "project", "operation", "app", "key", "host")),
+    "session_id": ("sessions", ("session", "branch", "tags")),
+}
+"""By the column that has their ids: the tables, and their columns by the names that these have on their way out, in the order of
+the complete format.
+"""
+
 _MOST_REMEMBERED = 20_000
 
 

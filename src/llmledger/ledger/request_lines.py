@@ -14,6 +14,7 @@ from operator import mod
 from typing import Any
 
 from llmledger.core.request import Finished
+from llmledger.ledger.dictionaries import TABLES
 from llmledger.ledger.rows import USAGE_COLUMNS, finished_from_row, ms_of
 
 CHUNK = 250
@@ -21,19 +22,6 @@ CHUNK = 250
 MOST_REMEMBERED = 20_000
 """Texts that are kept from chunk to chunk, of the entries of a dictionary and of what rows share."""
 
-_DICTIONARIES = {
-    "model_id": ("models", ("provider", "model")),
-    "trait_id": ("traits", ("source", "dialect", "endpoint", "status", "billing", "cost_source", "usage_quality")),
-    "outcome_id": (
-        "outcomes",
-        ("served_model", "http_status", "error_type", "finish_reason", "price_context", "flags", "unpriced_units"),
-    ),
-    "price_version_id": ("price_versions", ("version AS price_version",)),
-    "rate_id": ("rates", ("name AS rate", "body AS rate_body")),
-    "attribution_id": ("attributions", ("user", "client", "team", "project", "operation", "app", "key", "host")),
-    "session_id": ("sessions", ("session", "branch", "tags")),
-}
-"""By the column that has their ids: the table, and its columns by their names in the format, in its order."""
 _OBJECTS = frozenset({"price_context", "rate_body", "tags"})
 
 _KNOWN = ("input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "latency_ms", "first_token_ms")
@@ -67,7 +55,7 @@ def _select() -> str:
         f"""printf('{form},"attempts":%d,"cache_hit":%d%s}}', {values}, json_quote(x.provider_request_id), """
         f"x.attempts, x.cache_hit, iif(coalesce({any_rare}) IS NULL, '', {rare}))"
     )
-    ids = ", ".join(f"x.{column}" for column in _DICTIONARIES)
+    ids = ", ".join(f"x.{column}" for column in TABLES)
     return f"SELECT x.id, {beginning}, {end}, {ids} FROM requests x"
 
 
@@ -79,15 +67,22 @@ class Lines:
     texts: Sequence[str]
 
 
-def read_lines(connection: sqlite3.Connection, where: str, params: Sequence[object]) -> Iterator[Lines]:
+def read_lines(
+    connection: sqlite3.Connection,
+    where: str,
+    params: Sequence[object],
+    *,
+    size: int = CHUNK,
+    remembered: int = MOST_REMEMBERED,
+) -> Iterator[Lines]:
     """The requests that fulfil a condition over `requests x` (`WHERE ...`, or nothing), some hundred at a time."""
-    *shared, sessions = (_Texts(connection, column) for column in _DICTIONARIES)
+    *shared, sessions = (_Texts(connection, column, remembered) for column in TABLES)
     forms: dict[tuple[int | None, ...], str] = {}
     cursor = connection.execute(f"{_select()} {where} ORDER BY x.id", params)
-    while chunk := cursor.fetchmany(CHUNK):
+    while chunk := cursor.fetchmany(size):
         rows, beginnings, ends, *ids, session_ids = zip(*chunk, strict=True)
         keys = list(zip(*ids, strict=True))
-        if len(forms) > MOST_REMEMBERED:
+        if len(forms) > remembered:
             forms.clear()
         if new := set(keys).difference(forms):
             known = [texts.of(numbers) for texts, numbers in zip(shared, ids, strict=True)]
@@ -106,16 +101,16 @@ def _form(shared: Sequence[str]) -> str:
 class _Texts:
     """The entries of a dictionary table as fields of an object, each behind a comma. What was read is remembered."""
 
-    def __init__(self, connection: sqlite3.Connection, id_column: str) -> None:
-        table, columns = _DICTIONARIES[id_column]
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, id_column: str, remembered: int) -> None:
+        table, columns = TABLES[id_column]
+        self._connection, self._remembered = connection, remembered
         self._names = [column.rpartition(" ")[2] for column in columns]
         self._select = f"SELECT id, {', '.join(columns)} FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
         self._known: dict[int | None, str] = {None: ""}
 
     def of(self, numbers: Sequence[int | None]) -> Mapping[int | None, str]:
         """By their numbers the texts of entries, among which are these."""
-        if len(self._known) > MOST_REMEMBERED:
+        if len(self._known) > self._remembered:
             self._known = {None: ""}
         # Taking the keys away instead would go through all that is known, for every chunk.
         if new := set(numbers).difference(self._known):

@@ -29,12 +29,12 @@ MANY_ROWS = 200_000
 """Response times that no sketch holds are worked out from up to so many rows; beyond, they would take seconds."""
 
 
-def aggregate(connection: sqlite3.Connection, question: Question) -> Answer:
+def aggregate(connection: sqlite3.Connection, question: Question, *, most_rows: int = MANY_ROWS) -> Answer:
     """Answer a question from the roll-ups of a ledger, its rows and the adjustments to them."""
     with _snapshot(connection):
-        groups, plan, has_latencies = _read(connection, question)
+        groups, plan, has_latencies = _read(connection, question, most_rows)
         if ALL_TAGS in question.by:
-            totals = _read(connection, replace(question, by=()))[0]
+            totals = _read(connection, replace(question, by=()), most_rows)[0]
         else:
             totals = _summed(groups, question)
         return Answer(
@@ -73,12 +73,12 @@ def _summed(groups: Groups, question: Question) -> Groups:
     return total
 
 
-def _read(connection: sqlite3.Connection, question: Question) -> tuple[Groups, Plan, bool]:
+def _read(connection: sqlite3.Connection, question: Question, most_rows: int) -> tuple[Groups, Plan, bool]:
     reading = start_reading(connection, question, read_facts(connection))
     plan = make_plan(reading.shape, _span(connection, question), reading.facts)
     for piece in plan.pieces:
         _add(reading, piece)
-    has_latencies = question.latencies and _add_latencies(reading, plan)
+    has_latencies = question.latencies and _add_latencies(reading, plan, most_rows)
     return reading.groups, plan, has_latencies
 
 
@@ -141,11 +141,11 @@ def _stretches(reading: Reading, piece: Piece) -> Iterator[Stretch]:
         yield from stretches(piece.since_ms, piece.until_ms, reading.shape.tz)
 
 
-def _add_latencies(reading: Reading, plan: Plan) -> bool:
+def _add_latencies(reading: Reading, plan: Plan, most_rows: int) -> bool:
     """Add the response times from sketches and rows; none at all when a part of them cannot be told."""
     sketched = [piece for piece in plan.pieces if piece.source is From.DAYS and has_sketches(reading.question)]
     rest = [piece for piece in plan.pieces if piece not in sketched]
-    if not all(_has_few_rows(reading, piece) for piece in rest):
+    if not all(_has_few_rows(reading, piece, most_rows) for piece in rest):
         for tally in reading.groups.found.values():
             tally.latency, tally.first_token = Sketch(), Sketch()
         return False
@@ -158,15 +158,15 @@ def _add_latencies(reading: Reading, plan: Plan) -> bool:
     return True
 
 
-def _has_few_rows(reading: Reading, piece: Piece) -> bool:
+def _has_few_rows(reading: Reading, piece: Piece, most_rows: int) -> bool:
     """Whether the rows of a piece are all there, and not too many to look at."""
     if piece.since_ms < reading.facts.detail_ms:
         return False
     found = reading.connection.execute(
         "SELECT count(*) FROM (SELECT 1 FROM requests WHERE started_ms >= ? AND started_ms < ? LIMIT ?)",
-        (piece.since_ms, piece.until_ms, MANY_ROWS + 1),
+        (piece.since_ms, piece.until_ms, most_rows + 1),
     ).fetchone()
-    return int(found[0]) <= MANY_ROWS
+    return int(found[0]) <= most_rows
 
 
 def _counted(connection: sqlite3.Connection, gaps: tuple[Gap, ...]) -> Iterator[Gap]:

@@ -14,7 +14,7 @@ from llmledger.ledger.queries.export_columns import read_chunks, view_columns
 from llmledger.ledger.queries.filter import Conditions, allowed_ids, read_dictionaries
 from llmledger.ledger.queries.log import STANDING_REQUESTS, standing_conditions
 from llmledger.ledger.queries.shape import time_conditions
-from llmledger.ledger.request_lines import read_lines
+from llmledger.ledger.request_lines import CHUNK, read_lines
 from llmledger.ledger.rows import SELECT_ADJUSTMENT, adjustment_from_row, as_dict
 
 
@@ -34,14 +34,17 @@ def read_view(connection: Connection, window: Window, selection: Selection, *, c
     return Table(tuple(column[0] for column in cursor.description), cursor)
 
 
-def read_records(connection: Connection, window: Window, selection: Selection, *, content: bool = False) -> Table:
+def read_records(
+    connection: Connection, window: Window, selection: Selection, *, content: bool = False, size: int = CHUNK
+) -> Table:
     """The selected requests as they were written, followed by their corrections; then those without a row, and keys.
 
-    A request is JSON text already (`ledger.request_lines`), everything else plain values.
+    A request is JSON text already (`ledger.request_lines`), everything else plain values; the corrections of `size` requests
+    come together.
     """
 
     def chunks(_: Style | None) -> Iterator[Chunk]:
-        yield from _requests(connection, window, selection, content=content)
+        yield from _requests(connection, window, selection, content=content, size=size)
         yield from _singly(_orphans(connection, window, selection))
         yield from _singly(_keys(connection, window, selection))
 
@@ -74,12 +77,14 @@ def _chosen(column: str, where: str) -> str:
     return f"WHERE {column} IN (SELECT r.id FROM {STANDING_REQUESTS} {where})"
 
 
-def _requests(connection: Connection, window: Window, selection: Selection, *, content: bool) -> Iterator[Chunk]:
+def _requests(
+    connection: Connection, window: Window, selection: Selection, *, content: bool, size: int
+) -> Iterator[Chunk]:
     conditions = standing_conditions(connection, window, selection)
     chosen = "" if not conditions.clauses else _chosen("x.id", conditions.sql)
     corrected = _Beside(connection.execute(_CORRECTED))
     texts = _Beside(connection.execute(_WITH_TEXTS)) if content else None
-    for lines in read_lines(connection, chosen, conditions.params):
+    for lines in read_lines(connection, chosen, conditions.params, size=size):
         yield Chunk(len(lines.rows), (("request",) * len(lines.rows), Written(lines.texts)))
         for request_id in corrected.among(lines.rows):
             yield from _singly(_adjustments(connection, "x.request_id = ?", (request_id,)))

@@ -12,9 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from llmledger.core.export import Chunk, Coded, Column, Style, Written
+from llmledger.ledger.dictionaries import TABLES
 from llmledger.ledger.rows import USAGE_COLUMNS
-
-Connection = sqlite3.Connection
 
 CHUNK = 400
 """Rows at a time. With more they leave the cache of the processor, and all is slower."""
@@ -66,47 +65,39 @@ _PLAIN = {
     "cost_usd": _Plain("%s", (_COST,), is_text=True, is_nullable=True),
     "adjustments": _Plain("0", ()),
 }
-_DICTIONARIES = {
-    "model_id": ("models", ("provider", "model")),
-    "attribution_id": ("attributions", ("client", "user", "team", "project", "operation", "app", "key", "host")),
-    "session_id": ("sessions", ("session", "branch", "tags")),
-    "trait_id": (
-        "traits",
-        ("source", "dialect", "endpoint", "status", "billing", "usage_quality", "cost_source"),
-    ),
-    "outcome_id": (
-        "outcomes",
-        ("served_model", "http_status", "error_type", "finish_reason", "price_context", "flags", "unpriced_units"),
-    ),
-    "price_version_id": ("price_versions", ("version AS price_version",)),
-    "rate_id": ("rates", ("name AS rate",)),
-}
-"""By the column that has their ids: the table, and its columns by their names in the view."""
 _SELECT_CORRECTED = (
     "SELECT v.* FROM requests_v1 v WHERE v.row IN (SELECT k.row FROM adjustments a JOIN seen k ON k.key = a.request_id "
     "WHERE a.request_id IS NOT NULL AND a.kind <> 'reconcile')"
 )
 
 
-def view_columns(connection: Connection) -> tuple[str, ...]:
+def view_columns(connection: sqlite3.Connection) -> tuple[str, ...]:
     """The names of the view's columns, in order."""
     return tuple(column[0] for column in connection.execute("SELECT * FROM requests_v1 LIMIT 0").description)
 
 
-def read_chunks(connection: Connection, chosen: str, params: Sequence[object], style: Style | None) -> Iterator[Chunk]:
+def read_chunks(
+    connection: sqlite3.Connection,
+    chosen: str,
+    params: Sequence[object],
+    style: Style | None,
+    *,
+    size: int = CHUNK,
+    remembered: int = MOST_REMEMBERED,
+) -> Iterator[Chunk]:
     """The rows of the view in chunks, in the order of its rows; `chosen` are the rows to select, `SELECT ...`, or nothing.
 
     With a style, numbers and plain texts that stand side by side come in it.
     """
     slots = list(_slots(view_columns(connection), style))
-    dictionaries = [_Dictionary(connection, column) for column in _DICTIONARIES]
-    select = ", ".join(("x.id", *_DICTIONARIES, *(slot.sql for slot in slots if not slot.is_coded)))
+    dictionaries = [_Dictionary(connection, column, remembered) for column in TABLES]
+    select = ", ".join(("x.id", *TABLES, *(slot.sql for slot in slots if not slot.is_coded)))
     which = f"WHERE x.id IN ({chosen})" if chosen else ""
     stored = connection.execute(f"SELECT {select} FROM requests x {which} ORDER BY x.id", params)
     also = f"AND v.row IN ({chosen})" if chosen else ""
     corrected = connection.execute(f"{_SELECT_CORRECTED} {also} ORDER BY v.row", params)
     ahead = corrected.fetchone()
-    while rows := stored.fetchmany(CHUNK):
+    while rows := stored.fetchmany(size):
         numbers, *columns = zip(*rows, strict=True)
         instead: dict[int, Sequence[object]] = {}
         while ahead is not None and ahead[0] <= numbers[-1]:
@@ -135,7 +126,7 @@ class _Slot:
 
 
 def _slots(names: Sequence[str], style: Style | None) -> Iterator[_Slot]:
-    coded = {column.rpartition(" ")[2] for _, columns in _DICTIONARIES.values() for column in columns}
+    coded = {column.rpartition(" ")[2] for _, columns in TABLES.values() for column in columns}
     for is_plain, group in groupby(enumerate(names), lambda column: column[1] in _PLAIN):
         run = list(group)
         if is_plain and style is not None and len(run) > 1:
@@ -199,9 +190,9 @@ def _text(text: str) -> str:
 class _Dictionary(dict[Any, Sequence[object]]):
     """The entries of a dictionary table by their ids, each read when it is first asked for."""
 
-    def __init__(self, connection: Connection, id_column: str) -> None:
-        table, columns = _DICTIONARIES[id_column]
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, id_column: str, remembered: int) -> None:
+        table, columns = TABLES[id_column]
+        self._connection, self._remembered = connection, remembered
         self._names = [column.rpartition(" ")[2] for column in columns]
         self._select = f"SELECT {', '.join(columns)} FROM {table} WHERE id = ?"
         self._none = (None,) * len(columns)
@@ -212,6 +203,6 @@ class _Dictionary(dict[Any, Sequence[object]]):
 
     def columns(self, codes: Sequence[int | None]) -> dict[str, Coded]:
         """The columns of a chunk by their names."""
-        if len(self) > MOST_REMEMBERED:
+        if len(self) > self._remembered:
             self.clear()
         return {name: Coded(codes, self, field) for field, name in enumerate(self._names)}
