@@ -6,6 +6,7 @@ import io
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from llmledger.importers import _compression, _csv, _json, _lines, _objects, _pr
 from llmledger.importers._contract import LogFile, Problem
 
 
-def marked(content: bytes, *markers: bytes) -> tuple[list[Any], int]:
+def marked(content: bytes, *markers: bytes, **bounds: int) -> tuple[list[Any], int]:
     """Marked lines without their newlines, and problems of a content, and where the last whole line ends."""
-    lines = _lines.MarkedLines(io.BytesIO(content), markers or (b'"usage"',))
+    lines = _lines.MarkedLines(io.BytesIO(content), markers or (b'"usage"',), **bounds)
     found = [found for block in lines.blocks() for found in block]
     return [one if isinstance(one, Problem) else (one[0], one[1].removesuffix(b"\n")) for one in found], lines.end
 
@@ -67,20 +68,19 @@ def test_zero_bytes_of_a_crash_say_so() -> None:
     assert "crash" in marked(b"\0\0\0\n")[0][0].reason
 
 
-def test_a_line_over_the_limit_is_passed_over_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_over_the_limit_is_passed_over_in_bounded_memory() -> None:
     """A picture is no problem; one with a marker in it is."""
-    monkeypatch.setattr(_lines, "BLOCK", 64)
-    monkeypatch.setattr(_lines, "LONGEST_LINE", 200)
+    bounded = partial(marked, block=64, longest=200)
     picture = b'{"picture":"' + b"x" * 500 + b'"}\n'
     usage = b'{"usage":"' + b"x" * 500 + b'"}\n'
 
-    assert ([(len(picture), b'{"usage":1}')], len(picture) + 12) == marked(picture + b'{"usage":1}\n')
-    found, _ = marked(usage + b'{"usage":1}\n')
+    assert ([(len(picture), b'{"usage":1}')], len(picture) + 12) == bounded(picture + b'{"usage":1}\n')
+    found, _ = bounded(usage + b'{"usage":1}\n')
     assert "passed over" in found[0].reason
     late = b'{"picture":"' + b"x" * 500 + b'","usage":1}\n'
-    assert "passed over" in marked(late)[0][0].reason
-    assert marked(picture.rstrip()) == ([], 0), "its writer may not have finished"
-    assert marked(b'{"usage":1}\n' + usage[:-1]) == ([(0, b'{"usage":1}')], 12)
+    assert "passed over" in bounded(late)[0][0].reason
+    assert bounded(picture.rstrip()) == ([], 0), "its writer may not have finished"
+    assert bounded(b'{"usage":1}\n' + usage[:-1]) == ([(0, b'{"usage":1}')], 12)
 
 
 @pytest.mark.parametrize("length", range(1, 30))
@@ -123,13 +123,11 @@ def test_a_broken_object_costs_itself_alone_in_lines_and_the_rest_in_an_array() 
     assert [(1, {"a": 1}), Problem(2, "broken off")] == array
 
 
-def test_objects_that_stretch_over_blocks_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_that_stretch_over_blocks_are_whole() -> None:
     """Also in small pieces."""
-    monkeypatch.setattr(_objects, "_BLOCK", 3)
-
-    found = list(_objects.objects(io.BytesIO(b'[{"a":"\xc3\xa4bc"},\n{"b":[1,2]}]')))
+    found = list(_objects.objects(io.BytesIO(b'[{"a":"\xc3\xa4bc"},\n{"b":[1,2]}]'), block=3))
     assert found == [(1, {"a": "äbc"}), (2, {"b": [1, 2]})]
-    broken = list(_objects.objects(io.BytesIO(b'{"a"\n{"b":1}\n')))
+    broken = list(_objects.objects(io.BytesIO(b'{"a"\n{"b":1}\n'), block=3))
     assert Problem(1, "broken off") == broken[0]
 
 
@@ -240,10 +238,9 @@ def test_a_table_without_a_needed_column_is_refused() -> None:
     assert [Problem(1, "no column c")] == list(_csv.rows(io.BytesIO(b"a,b\n1,2\n"), ("a", "c")))
 
 
-def test_a_table_that_stops_being_one_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_stops_being_one_ends_there() -> None:
     """A field of megabytes is no field."""
-    monkeypatch.setattr(_csv, "_LONGEST_FIELD", 10)
-    found = list(_csv.rows(io.BytesIO(b"a\n" + b"x" * 99 + b"\n"), ("a",)))
+    found = list(_csv.rows(io.BytesIO(b"a\n" + b"x" * 99 + b"\n"), ("a",), longest_field=10))
 
     assert [Problem(2, "not CSV from here on")] == found
 
@@ -332,11 +329,8 @@ def test_zstandard_is_read_where_it_is_installed(tmp_path: Path) -> None:
         assert stream.read() == b"hello"
 
 
-def test_an_object_beyond_any_record_is_given_up_at_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_beyond_any_record_is_given_up_at_its_line() -> None:
     """Memory stays small, the next line is read."""
-    monkeypatch.setattr(_objects, "_BLOCK", 3)
-    monkeypatch.setattr(_objects, "_LONGEST_OBJECT", 5)
-
     assert [Problem(1, "broken off"), (2, {"b": 1})] == list(
-        _objects.objects(io.BytesIO(b'{"aaaaaaaaaaaaaa\n{"b":1}\n'))
+        _objects.objects(io.BytesIO(b'{"aaaaaaaaaaaaaa\n{"b":1}\n'), block=3, longest=5)
     )

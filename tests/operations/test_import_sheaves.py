@@ -20,7 +20,6 @@ from llmledger.importers._contract import LARGEST_IN_BRIEF, Brief, Common, Impor
 from llmledger.importers.claude_code import read
 from llmledger.ledger.bulk import COST
 from llmledger.ledger.rows import USAGE_COLUMNS
-from llmledger.operations import _import_sheaves
 from llmledger.operations._import_rows import merged
 from llmledger.operations._import_sheaves import Sheaves
 
@@ -125,12 +124,11 @@ def test_snapshots_of_one_session_stay_brief() -> None:
     assert (found[1], found[2][7], found[3]) == (NOON, 300, _COMMONS[1])
 
 
-def test_headings_are_forgotten_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headings_are_forgotten_when_there_are_many() -> None:
     """Their numbers begin again at 0, and so does what is remembered of each likeness."""
-    monkeypatch.setattr(_import_sheaves, "_REMEMBERED", 2)
     counts = (10, 0, 0, 0, None, None, None, 1, None, None, None, None)
     told: list[Brief] = [(f"claude:{n}", NOON, counts, _COMMONS[n], str(n), False) for n in range(3)]
-    sheaves = Sheaves(BOOK)
+    sheaves = Sheaves(BOOK, remembered=2)
     for _ in range(2):
         sheaves.begin_again()
         rows, _ = sheaves.rows(told)

@@ -201,13 +201,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         recognise(tmp_path / "nowhere.csv")
 
 
-def test_too_much_json_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_json_is_refused(tmp_path: Path) -> None:
     """A page is held in memory, so it has a bound."""
-    from llmledger.statements import _contract
+    path, text = tmp_path / "statement.json", '{"object": "organization.costs.result", "data": []}'
+    path.write_text(text)
+    ((_, (part,)),) = recognise(path)
 
-    monkeypatch.setattr(_contract, "MAX_JSON_BYTES", 10)
-    with pytest.raises(InputFileError, match="larger than"):
-        read_text(tmp_path, '{"object": "organization.costs.result", "data": []}')
+    assert len([*part.documents(at_most=len(text))]) == 1
+    with pytest.raises(InputFileError, match=r"statement\.json is larger than"):
+        list(part.documents(at_most=len(text) - 1))
 
 
 def test_the_folder_is_the_list_of_formats() -> None:

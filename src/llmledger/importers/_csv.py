@@ -10,14 +10,16 @@ from llmledger.importers._contract import Problem
 _LONGEST_FIELD = 16 << 20
 
 
-def rows(stream: IO[bytes], needed: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]] | Problem]:
+def rows(
+    stream: IO[bytes], needed: Iterable[str], *, longest_field: int = _LONGEST_FIELD
+) -> Iterator[tuple[int, Mapping[str, str]] | Problem]:
     """Each row with its number, the header being row 1; a row narrower than the header is a problem.
 
     A header without one of the needed columns is a problem that ends the file.
     """
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(line.replace("\0", "") for line in lines)
-    table = _long_rows(reader)
+    table = _long_rows(reader, longest_field)
     try:
         header = [name.strip() for name in next(table, [])]
         missing = [name for name in needed if name not in header]
@@ -37,10 +39,10 @@ def rows(stream: IO[bytes], needed: Iterable[str]) -> Iterator[tuple[int, Mappin
         lines.detach()
 
 
-def _long_rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+def _long_rows(reader: Iterator[list[str]], longest_field: int) -> Iterator[list[str]]:
     """The rows, fields of megabytes too; the limit is the whole process's, so it is raised for one row at a time."""
     while True:
-        usual = csv.field_size_limit(_LONGEST_FIELD)
+        usual = csv.field_size_limit(longest_field)
         try:
             row = next(reader, None)
         finally:

@@ -20,11 +20,20 @@ class MarkedLines:
 
     `end` is the offset after the last whole line seen so far; a last line without its newline is given too when it is
     whole JSON, but `end` stays before it, since its writer may not have finished. Lines that cannot be JSON objects
-    are problems.
+    are problems. `block`: the bytes read at once; `longest`: those of a line from which on it is passed over.
     """
 
-    def __init__(self, stream: IO[bytes], markers: Sequence[bytes], *, offset: int = 0) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        markers: Sequence[bytes],
+        *,
+        offset: int = 0,
+        block: int = BLOCK,
+        longest: int = LONGEST_LINE,
+    ) -> None:
         self._stream = stream
+        self._block, self._longest = block, longest
         self._marker = re.compile(b"|".join(re.escape(marker) for marker in markers)) if len(markers) > 1 else None
         self._only = markers[0]
         self.end = offset
@@ -32,13 +41,13 @@ class MarkedLines:
     def blocks(self) -> Iterator[list[tuple[int, bytes] | Problem]]:
         """The marked lines and problems, block by block; after each, `end` is a checkpoint."""
         rest = b""
-        while chunk := self._stream.read(BLOCK):
+        while chunk := self._stream.read(self._block):
             lines = BytesIO(chunk).readlines()
             lines[0] = rest + lines[0]
             rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             if lines:
                 yield self._marked(lines)
-            elif len(rest) > LONGEST_LINE:
+            elif len(rest) > self._longest:
                 start, block, rest = self.end, rest, b""
                 yield self._passed_over(block)
                 if self.end == start:
@@ -72,7 +81,7 @@ class MarkedLines:
         """Skip to the end of an overlong line; a problem only when a marker stands in it, and it is whole."""
         start, is_marked = self.end, self._is_marked(block)
         end = start + len(block)
-        while chunk := self._stream.readline(BLOCK):
+        while chunk := self._stream.readline(self._block):
             end += len(chunk)
             is_marked = is_marked or self._is_marked(chunk)
             if chunk.endswith(b"\n"):

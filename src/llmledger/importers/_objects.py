@@ -14,9 +14,11 @@ _BETWEEN = " \t\r\n,"
 _DECODER = json.JSONDecoder(parse_float=Decimal)
 
 
-def objects(stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any]] | Problem]:
+def objects(
+    stream: IO[bytes], *, block: int = _BLOCK, longest: int = _LONGEST_OBJECT
+) -> Iterator[tuple[int, Mapping[str, Any]] | Problem]:
     """Each object with its number from 1; fractions are Decimal. What is no object, or broken off, is a problem."""
-    text = _Text(stream)
+    text = _Text(stream, block, longest)
     if text.peek() == "{" and text.is_wrapped():
         text.skip_to("[")
     is_array = text.peek() == "["
@@ -37,14 +39,15 @@ def objects(stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any]] | Probl
 class _Text:
     """Decoded text of a stream, taken value by value."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], block: int, longest: int) -> None:
         self._stream = stream
+        self._block, self._longest = block, longest
         self._decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
         self._buffer = ""
         self._at = 0
 
     def _more(self) -> bool:
-        chunk = self._stream.read(_BLOCK)
+        chunk = self._stream.read(self._block)
         self._buffer = self._buffer[self._at :] + self._decode(chunk, not chunk)
         self._at = 0
         return bool(chunk)
@@ -90,7 +93,7 @@ class _Text:
             except ValueError:
                 line_end = self._buffer.find("\n", self._at)
                 is_line = line_end >= 0 and self._buffer[line_end + 1 : line_end + 2] == "{"
-                if is_line or len(self._buffer) - self._at > _LONGEST_OBJECT or not self._more():
+                if is_line or len(self._buffer) - self._at > self._longest or not self._more():
                     return None
             else:
                 return value

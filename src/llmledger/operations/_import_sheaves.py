@@ -46,8 +46,10 @@ class _Open:
 class Sheaves:
     """Turns what logs tell into plain rows below numbered headings."""
 
-    def __init__(self, book: RateBook) -> None:
+    def __init__(self, book: RateBook, *, remembered: int = _REMEMBERED) -> None:
+        """`remembered`: the likenesses and headings from which on they are forgotten between two parcels."""
         self._plans = Plans(book)
+        self._remembered = remembered
         self._numbers: dict[tuple[object, ...], int] = {}
         self._last: tuple[object, Plan | None, int] = ((), None, 0)
         self._open: dict[Common, _Open] = {}
@@ -78,9 +80,9 @@ class Sheaves:
 
     def begin_again(self) -> None:
         """Forget the headings when there are too many to be remembered; between two parcels."""
-        if len(self._open) >= _REMEMBERED:
+        if len(self._open) >= self._remembered:
             self._open.clear()
-        if len(self._numbers) >= _REMEMBERED:
+        if len(self._numbers) >= self._remembered:
             self._open.clear()
             self._numbers.clear()
             self._last = ((), None, 0)

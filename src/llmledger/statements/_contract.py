@@ -60,13 +60,13 @@ class Part:
         """Open the decoded text; line ends are kept as they are, since CSV wants to see them."""
         return io.TextIOWrapper(self.opener(), encoding=self.encoding, newline="")
 
-    def documents(self) -> Iterator[Any]:
+    def documents(self, *, at_most: int = MAX_JSON_BYTES) -> Iterator[Any]:
         """Every JSON document of the file: one, a list of them, or one after another; numbers with a point are Decimal."""
         with self.open_text() as stream:
-            text = stream.read(MAX_JSON_BYTES + 1)
-        if len(text) > MAX_JSON_BYTES:
+            text = stream.read(at_most + 1)
+        if len(text) > at_most:
             raise InputFileError(
-                f"{self.name} is larger than {MAX_JSON_BYTES >> 20} MB of JSON", hint="Fetch a shorter period."
+                f"{self.name} is larger than {at_most >> 20} MB of JSON", hint="Fetch a shorter period."
             )
         decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=self._refuse_constant)
         position = _skip_space(text, 0)
