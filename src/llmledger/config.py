@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmledger.core.address import is_address
+from llmledger.core.period import is_age
 from llmledger.core.window import zone_named
 from llmledger.errors import ConfigError, UsageError
 
@@ -264,10 +265,11 @@ def _map_rule(table: _Table) -> MapRule:
 
 
 def _retention(table: _Table) -> dict[str, str]:
-    table.only(RETENTION)
-    for key in table.values:
-        table.fitting(key, r"\s*[1-9]\d*\s*(h|d|w|mo|y)\s*", "an age such as 30d or 13mo")
-    return table.texts()
+    ages = table.texts(RETENTION)
+    for key, age in ages.items():
+        if not is_age(age):
+            raise table.wrong(key, "an age such as 30d or 13mo")
+    return ages
 
 
 def _billing(table: _Table) -> dict[str, str]:

@@ -103,6 +103,12 @@ def parse_older_than(text: str, clock: Clock) -> datetime:
     return cut
 
 
+def is_age(text: str) -> bool:
+    """Whether a text is an age above zero, such as `30d`."""
+    length = _LENGTH.fullmatch(_cleaned(text))
+    return length is not None and int(length[1]) > 0
+
+
 def _between(since: str | None, until: str | None, clock: Clock) -> Window:
     start = None if since is None else _span(since, clock).since
     if until is not None:

@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
+from llmledger.core.window import from_unix_ms
+
 
 def loads(text: bytes) -> Any:
     """Parse JSON bytes; raises ValueError. Not for money: fractions become floats."""
@@ -82,7 +84,6 @@ def money(value: object) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000
 
 
@@ -93,7 +94,7 @@ def moment(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     unix_ms = value if value > 100_000_000_000 else value * 1000
-    return _EPOCH + timedelta(milliseconds=int(unix_ms)) if 0 < unix_ms < _LAST_MS else None
+    return from_unix_ms(int(unix_ms)) if 0 < unix_ms < _LAST_MS else None
 
 
 def _moment_of_text(value: str) -> datetime | None:

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from llmledger.core.window import unix_ms
 from llmledger.importers._compression import is_compressed
 from llmledger.importers._contract import Checkpoint, LogFile
 from llmledger.importers._json import loads, quick_loads
@@ -14,7 +15,6 @@ from llmledger.importers._sqlite import MAGIC
 
 _HEAD = 1024
 _TAIL = 256
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _covers(before: Position, since: datetime | None) -> bool:
 
 
 def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _EPOCH) // timedelta(milliseconds=1)
+    return None if moment is None else unix_ms(moment)
 
 
 def _digest(content: bytes) -> str:

@@ -6,7 +6,7 @@ a test holds both to the same nano-dollar.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import itemgetter, mul
 from typing import Protocol, TypeAlias
 
@@ -14,10 +14,9 @@ from llmledger.core.money import share_whole
 from llmledger.core.pricing import Sheet, sheet_for
 from llmledger.core.rates import Rate
 from llmledger.core.usage import OVERLAPS, UNIT_BY_NAME
+from llmledger.core.window import HOUR_MS, MS
 from llmledger.ledger.rows import USAGE_COLUMNS
 
-HOUR_MS = 3_600_000
-_MS = timedelta(milliseconds=1)
 _REMEMBERED = 50_000
 
 
@@ -81,7 +80,7 @@ class Plans:
             self._hours.clear()
         provider, model, hour, _ = key
         rate = self._book.rate(provider, model, at=_hour(hour))
-        is_one = rate is not None and rate is self._book.rate(provider, model, at=_hour(hour + 1) - _MS)
+        is_one = rate is not None and rate is self._book.rate(provider, model, at=_hour(hour + 1) - MS)
         if rate is None or not is_one or rate.free or rate.windows or rate.is_default or rate.least:
             self._hours[key] = None
             return None

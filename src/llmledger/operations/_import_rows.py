@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from llmledger.core.request import Attribution, Begun, Finished, request_id_at
 from llmledger.core.usage import Usage
+from llmledger.core.window import unix_ms
 from llmledger.core.words import Billing, UsageQuality
 from llmledger.dialects._contract import MeteredPart, Reading
 from llmledger.importers._contract import Imported, Told, whole
@@ -16,8 +16,6 @@ from llmledger.ledger.rows import USAGE_COLUMNS
 from llmledger.operations._import_prices import RateBook
 from llmledger.operations.charge import Outcomes, Prices, settle
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 _OUTPUT = USAGE_COLUMNS.index("output_tokens")
 
 
@@ -117,7 +115,7 @@ class Rows:
 
 def request_id_of(told: Imported) -> bytes:
     """An id that follows from the log: the same record has it in every ledger, so that several read as one."""
-    return request_id_at(max(0, (told.started_at - _EPOCH) // _MS), source_digest(told.key)[:10])
+    return request_id_at(max(0, unix_ms(told.started_at)), source_digest(told.key)[:10])
 
 
 def merged(first: Told, second: Told) -> Told:

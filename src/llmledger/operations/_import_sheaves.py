@@ -5,9 +5,9 @@ Works without the ledger and the machine's folders, so that a process of its own
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from llmledger.core.request import request_id_at
+from llmledger.core.window import EPOCH, HOUR_MS, MS
 from llmledger.core.words import Status
 from llmledger.importers._contract import (
     LARGEST_IN_BRIEF,
@@ -24,10 +24,8 @@ from llmledger.ledger.bulk import RowValues, is_plain, is_storable
 from llmledger.ledger.dictionaries import source_digest
 from llmledger.ledger.rows import USAGE_COLUMNS
 from llmledger.ledger.storable import LARGEST_NANOUSD
-from llmledger.operations._import_prices import HOUR_MS, Plan, Plans, RateBook
+from llmledger.operations._import_prices import Plan, Plans, RateBook
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 _REMEMBERED = 4_000
 
 
@@ -93,7 +91,7 @@ class Sheaves:
         if told[RARE] != NOTHING_RARE or not told.counts or told.status is not Status.COMPLETED:
             return None
         key, started_at, counts, provider, model = told[:5]
-        started_ms = (started_at - _EPOCH) // _MS
+        started_ms = (started_at - EPOCH) // MS
         columns = tuple(map(counts.get, USAGE_COLUMNS))
         plan = self._plans.find(provider, model, started_ms, counts)
         charge = plan.charge(columns) if plan is not None else None
@@ -108,7 +106,7 @@ class Sheaves:
     def _brief_row(self, told: Brief) -> RowValues | None:
         """The same of a request in brief; None when it has to be looked at whole."""
         key, started_at, counts, common, provider_id, _ = told
-        started_ms = (started_at - _EPOCH) // _MS
+        started_ms = (started_at - EPOCH) // MS
         found = self._open.get(common)
         if found is None or found.hour != started_ms // HOUR_MS:
             found = self._opened(common, started_ms)

@@ -110,8 +110,7 @@ def open_request(
 
 def _ruled(attribution: Attribution, rules: Sequence[Rule]) -> Attribution:
     found = by_rules(rules, app=attribution.app, key=attribution.key)
-    missing = {name: value for name, value in found.items() if getattr(attribution, name) is None}
-    return replace(attribution, **missing) if missing else attribution  # type: ignore[arg-type]
+    return attribution.over(replace(header.NOBODY, **found)) if found else attribution  # type: ignore[arg-type]
 
 
 def over_limit(begun: Begun, headers: Mapping[str, str]) -> str | None:
