@@ -81,6 +81,7 @@ def test_every_section_is_read(path: Path) -> None:
         ("timezone = 'Europe/Berln'", "timezone: unknown time zone 'Europe/Berln'", "Did you mean Europe/Berlin"),
         ("currency = 'euro'", "currency must be the code of a currency such as EUR, not 'euro'", None),
         ("[retention]\ndetail = 'long'", "retention.detail must be an age such as 30d or 13mo, not 'long'", None),
+        ("[retention]\ndetail = '0d'", "retention.detail must be an age such as 30d or 13mo, not '0d'", None),
         ("[retention]\ndetails = '30d'", "unknown key 'retention.details'", "Did you mean 'detail'?"),
         ("[proxy]\nport = 65536", "proxy.port must be a whole number up to 65535, not 65536", None),
         ("[providers.x]\nbase_url = 'localhost:1'", "providers.x.base_url must be an address that begins", None),

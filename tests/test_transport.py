@@ -235,6 +235,9 @@ def test_variables_and_settings_hold_for_programs_too(
     said = [row[name] for name in ("user", "project", "team", "client", "billing", "tags")]
     assert said == ["ann", "variable", "core", "acme", "subscription", '{"stage":"test"}']
     assert metering.ledger.home_zone == "Asia/Kolkata"
+    monkeypatch.setenv("LLMLEDGER_TZ", "Europe/Berln")
+    with Metering.of_user().ledger as again:
+        assert again.home_zone == "Asia/Kolkata", "a ledger that is there needs no other zone"
 
 
 @libraries

@@ -62,7 +62,8 @@ class Metering:
     def of_user(cls, *, attribution: Attribution = NOBODY, provider: str | None = None) -> "Metering":
         """The user's own ledger, prices and settings; what `attribution` leaves open, variables and settings say.
 
-        Raises StorageError for a ledger, ConfigError for settings that cannot be used.
+        Raises StorageError for a ledger, ConfigError for settings that cannot be used, UsageError for the zone of a new
+        ledger when there is none of that name.
         """
         paths = find_paths(os.environ)
         config = load_config(paths.config_file)
@@ -70,7 +71,7 @@ class Metering:
         ledger = open_ledger(
             paths.ledger,
             now=_utc_now,
-            home_zone=home_zone(os.environ, config.timezone),
+            home_zone="UTC" if paths.ledger.exists() else home_zone(os.environ, config.timezone),
             manners=Manners(pass_on=config.on_ledger_failure == "pass", warn=_warned),
         )
         return cls(
