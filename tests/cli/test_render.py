@@ -172,13 +172,6 @@ def test_notes_and_warnings_go_to_stderr_in_their_colour() -> None:
     assert stream.getvalue() == "Nothing was changed: this is a dry run. Give --yes to delete.\n"
 
 
-def test_blank_text_is_refused() -> None:
-    """By its name."""
-    assert _render.require_text("x", "prompt") == "x"
-    with pytest.raises(UsageError, match="prompt is empty"):
-        _render.require_text(" \n", "prompt")
-
-
 def test_an_odd_locale_costs_a_character_and_not_the_command() -> None:
     """Lone surrogates, and encodings that lack a sign."""
     raw = io.BytesIO()

@@ -14,7 +14,6 @@ from typing import Any, TextIO
 
 from llmledger.cli._context import surroundings
 from llmledger.core.calm import calm, calm_lines
-from llmledger.errors import UsageError
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 PIPED_WIDTH = 100
@@ -237,13 +236,6 @@ def confirm_dry_run(yes: bool, what: str) -> bool:
     if not yes:
         note(f"Nothing was changed: this is a dry run. Give --yes to {what}.")
     return yes
-
-
-def require_text(value: str, what: str) -> str:
-    """A text that is not blank; raises UsageError."""
-    if not value.strip():
-        raise UsageError(f"{what} is empty")
-    return value
 
 
 def _encodable(text: str, stream: TextIO) -> str:
